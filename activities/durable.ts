@@ -1,0 +1,60 @@
+/** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
+import { ApplicationFailure, Context } from '@temporalio/activity';
+import { failureTypes } from '../contract/failures.ts';
+import type { FailureType } from '../contract/failures.ts';
+import { heartbeatTimeoutMs } from '../contract/timing.ts';
+
+/** What an activity's body is given. */
+export interface Step {
+  /** Aborts when the run is cancelled, the attempt has timed out, or the worker shuts down. */
+  readonly signal: AbortSignal;
+  /** A new id at each attempt: what it writes before its commit lies under it. */
+  readonly attempt: string;
+  /** Details to show in the Temporal UI; sent on with the next heartbeat. */
+  report(details: unknown): void;
+}
+
+/** Runs an activity's body as a durable step. */
+export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  let details: unknown;
+  const beat = (): void => context.heartbeat(details);
+  const timer = setInterval(beat, heartbeatTimeoutMs / 4);
+  try {
+    return await body({
+      signal: context.cancellationSignal,
+      attempt: crypto.randomUUID(),
+      report(next) {
+        details = next;
+        beat();
+      },
+    });
+  } catch (error) {
+    throw asFailure(error, context.cancellationSignal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The failure the workflow sees: typed by the error's name, retryable or not by the one table. */
+function asFailure(error: unknown, signal: AbortSignal): unknown {
+  // Cancelled, timed out or the worker shuts down: the SDK knows what to make of its own reason.
+  if (signal.aborted) return signal.reason;
+  if (error instanceof ApplicationFailure) return error;
+  const cause = error instanceof Error ? error : new Error(String(error));
+  const type: FailureType = cause.name in failureTypes ? (cause.name as FailureType) : 'Unexpected';
+  return ApplicationFailure.create({
+    type,
+    message: messageOf(cause),
+    nonRetryable: !failureTypes[type].retryable,
+    details: 'details' in cause && cause.details !== undefined ? [cause.details] : [],
+    cause,
+  });
+}
+
+/** The message with those of its causes, so that no reader has to unfold them. */
+function messageOf(error: Error): string {
+  return error.cause instanceof Error
+    ? `${error.message}: ${messageOf(error.cause)}`
+    : error.message;
+}

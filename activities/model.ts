@@ -1,0 +1,20 @@
+/** The activities of a model worker: what runs in its trainer. */
+import type { PartInput, Predictions, TrainStepsInput } from '../contract/stages.ts';
+import { durable } from './durable.ts';
+import { predictShard } from './predict-shard.ts';
+import { resolveNumerics } from './resolve-numerics.ts';
+import type { ResolveNumericsInput } from './resolve-numerics.ts';
+import type { ModelServices } from './services.ts';
+import { trainSteps } from './train-steps.ts';
+
+export function modelActivities(services: ModelServices) {
+  return {
+    resolveNumerics: (input: ResolveNumericsInput) =>
+      durable(() => resolveNumerics(services, input)),
+    trainSteps: (input: TrainStepsInput) => durable((step) => trainSteps(services, input, step)),
+    predictShard: (input: PartInput<Predictions>) =>
+      durable((step) => predictShard(services, input, step)),
+  };
+}
+
+export type ModelActivities = ReturnType<typeof modelActivities>;

@@ -1,0 +1,19 @@
+/** Says what a parted stage is, how many parts it has, and whether it is all there already. */
+import { stageManifestKey } from '../contract/keys.ts';
+import { shardSetManifestSchema } from '../contract/manifests.ts';
+import type { OpenedStage, PartedStage } from '../contract/stages.ts';
+import { readManifest } from '../storage/commit.ts';
+import type { DataServices } from './services.ts';
+import { describeStage, intact } from './stages.ts';
+
+/** `deep`: a stage whose bytes are not those of its manifest counts as not there. */
+export async function openStage(
+  { store }: DataServices,
+  stage: PartedStage,
+  deep: boolean,
+): Promise<OpenedStage> {
+  const { digest, parts, samples } = await describeStage(store, stage);
+  const key = stageManifestKey(digest);
+  const sealed = await intact(() => readManifest(store, key, shardSetManifestSchema, { deep }));
+  return { digest, parts, samples, sealed: sealed !== undefined };
+}

@@ -1,0 +1,62 @@
+/** Predicts the images of one shard with a checkpoint's weights: JSON Lines, a row an image. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { checkpointManifestSchema } from '../contract/manifests.ts';
+import type { PartInput, Predictions } from '../contract/stages.ts';
+import { fetchBundle, manifestKeyOf, stateDigest } from '../model/checkpoint.ts';
+import type { Step } from './durable.ts';
+import { withLocalShards } from './local-shards.ts';
+import type { ModelServices } from './services.ts';
+import { makePart, readShardSet, required } from './stages.ts';
+import type { WarmTrainer } from './trainer-host.ts';
+
+export async function predictShard(
+  services: ModelServices,
+  input: PartInput<Predictions>,
+  step: Step,
+): Promise<void> {
+  const { stage, part } = input;
+  const { model, training } = stage.config;
+  const program = { model, training, classes: stage.classes.length };
+  await makePart(services.store, input, step, async () => {
+    const directory = await mkdtemp(join(services.scratch, 'predict-'));
+    try {
+      const rows = join(directory, 'rows.jsonl');
+      const { shards } = await readShardSet(services.store, stage.base);
+      await services.trainer.use(program, async (trainer) => {
+        await loadCheckpoint(services, stage, trainer, directory);
+        await withLocalShards(
+          services,
+          stage.base,
+          step.signal,
+          (local) =>
+            trainer.client.ask({
+              type: 'evaluate',
+              shards: local,
+              rows: { path: rows, classes: stage.classes },
+            }),
+          part,
+        );
+      });
+      const { samples, labelCounts } = shards[part]!;
+      const name = `predictions-${String(part).padStart(5, '0')}.jsonl`;
+      return { name, bytes: await readFile(rows), samples, labelCounts };
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+}
+
+async function loadCheckpoint(
+  { store }: ModelServices,
+  { checkpoint }: Predictions,
+  trainer: WarmTrainer,
+  directory: string,
+): Promise<void> {
+  const manifest = await required(store, manifestKeyOf(checkpoint), checkpointManifestSchema);
+  const stateKey = `weights ${stateDigest(manifest)}`;
+  if (trainer.stateKey === stateKey) return;
+  const prefix = await fetchBundle(store, manifest, directory);
+  await trainer.client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
+  trainer.stateKey = stateKey;
+}

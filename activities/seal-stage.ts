@@ -1,0 +1,48 @@
+/** Ends a fan-out: one manifest that names all parts. */
+import { partManifestKey, stageManifestKey } from '../contract/keys.ts';
+import { partManifestSchema, shardSetManifestSchema } from '../contract/manifests.ts';
+import type { PartedStage } from '../contract/stages.ts';
+import { commitManifest, readManifest } from '../storage/commit.ts';
+import type { Step } from './durable.ts';
+import type { DataServices } from './services.ts';
+import { describeStage } from './stages.ts';
+
+/** Throws when a part is missing, or the parts' samples are not all of the stage's. */
+export async function sealStage(
+  { store }: DataServices,
+  stage: PartedStage,
+  step: Step,
+): Promise<void> {
+  const { digest, operation, parameters, inputs, classes, parts, samples } = await describeStage(
+    store,
+    stage,
+  );
+  const manifests = await Promise.all(
+    Array.from({ length: parts }, async (_, part) => {
+      const manifest = await readManifest(store, partManifestKey(digest, part), partManifestSchema);
+      if (!manifest) throw new Error(`stage ${digest}: part ${part} of ${parts} is missing`);
+      return manifest;
+    }),
+  );
+  const shards = manifests.map(({ shard }) => shard);
+  const counted = shards.reduce((sum, shard) => sum + shard.samples, 0);
+  if (counted !== samples) {
+    throw new Error(
+      `stage ${digest}: expected ${samples} samples in ${parts} parts, got ${counted}`,
+    );
+  }
+  await commitManifest(store, stageManifestKey(digest), shardSetManifestSchema, {
+    version: 1,
+    generation: 0,
+    kind: 'shards',
+    attempt: step.attempt,
+    digest,
+    operation,
+    parameters: parameters as never,
+    inputs: [...inputs],
+    classes: [...classes],
+    samples,
+    files: manifests.flatMap(({ files }) => files),
+    shards,
+  });
+}

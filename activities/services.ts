@@ -1,0 +1,20 @@
+/** What activities are given: made once a process, by `workers/services.ts`. */
+import type { FileCache } from '../storage/cache.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import type { TrainerHost } from './trainer-host.ts';
+import type { Uploads } from './uploads.ts';
+
+export interface DataServices {
+  readonly store: ObjectStore;
+  /** Another bucket, for `s3:` addresses, with the same endpoint and credentials. */
+  readonly openBucket: (bucket: string) => Promise<ObjectStore>;
+  /** Verified local copies of stored files, by content. */
+  readonly cache: FileCache;
+  /** A folder of this process's own for what is under way; nothing in it is missed after a crash. */
+  readonly scratch: string;
+}
+
+export interface ModelServices extends DataServices {
+  readonly trainer: TrainerHost;
+  readonly uploads: Uploads;
+}

@@ -1,0 +1,163 @@
+/** Stages that are made in parts: their identity, the commit of a part, and what of them is there. */
+import type { z } from 'zod';
+import {
+  checkpointManifestKey,
+  partManifestKey,
+  stageDataPrefix,
+  stageManifestKey,
+} from '../contract/keys.ts';
+import {
+  checkpointManifestSchema,
+  partManifestSchema,
+  shardSetManifestSchema,
+  splitManifestSchema,
+} from '../contract/manifests.ts';
+import type { Shard, ShardSetManifest, SplitManifest } from '../contract/manifests.ts';
+import { planShards } from '../contract/plan.ts';
+import type { PlannedShard } from '../contract/plan.ts';
+import type { BaseShards, PartInput, PartedStage, Predictions } from '../contract/stages.ts';
+import { augmentOperationVersion } from '../data/augment.ts';
+import { digestOf } from '../data/digest.ts';
+import { stateDigest } from '../model/checkpoint.ts';
+import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
+import type { Manifest } from '../storage/commit.ts';
+import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import type { Step } from './durable.ts';
+
+/** A stage's digest, and all that it follows from. */
+export interface StageIdentity {
+  readonly digest: string;
+  readonly operation: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly inputs: readonly string[];
+}
+
+/** The digest of an operation (its name and version) on inputs, under parameters. */
+export function identify(
+  operation: string,
+  parameters: StageIdentity['parameters'],
+  inputs: readonly string[],
+): StageIdentity {
+  return { digest: digestOf({ operation, parameters, inputs }), operation, parameters, inputs };
+}
+
+export interface StageDescription extends StageIdentity {
+  readonly classes: readonly string[];
+  readonly samples: number;
+  readonly parts: number;
+}
+
+/** What a parted stage is and how large, from the manifests of its inputs. */
+export async function describeStage(
+  store: ObjectStore,
+  stage: PartedStage,
+): Promise<StageDescription> {
+  switch (stage.kind) {
+    case 'base': {
+      const { split, side, imageSize, shardBytes } = stage;
+      const { classes, samples } = await readSplit(store, split);
+      return {
+        ...identify('base-shards/1', { side, imageSize, shardBytes }, [split]),
+        classes,
+        samples: samples[side],
+        parts: planBaseShards(stage, samples[side]).length,
+      };
+    }
+    case 'augmented': {
+      const { base, seed, epoch, augment } = stage;
+      const { classes, samples, shards } = await readShardSet(store, base);
+      const operation = `augment/${augmentOperationVersion}`;
+      return {
+        ...identify(operation, { seed, epoch, augment }, [base]),
+        classes,
+        samples,
+        parts: shards.length,
+      };
+    }
+    case 'predictions': {
+      const { classes, samples, shards } = await readShardSet(store, stage.base);
+      const { model, training } = stage.config;
+      const inputs = [stage.base, await modelDigest(store, stage)];
+      return {
+        ...identify('predictions/1', { model, precision: training.precision }, inputs),
+        classes,
+        samples,
+        parts: shards.length,
+      };
+    }
+  }
+}
+
+/** The shards a base stage is cut into. */
+export function planBaseShards(stage: BaseShards, samples: number): PlannedShard[] {
+  return planShards(samples, stage.imageSize ** 2 * 3, stage.shardBytes);
+}
+
+async function modelDigest(store: ObjectStore, { checkpoint }: Predictions): Promise<string> {
+  const { run, lineage, step } = checkpoint;
+  const key = checkpointManifestKey(run, lineage, step);
+  return stateDigest(await required(store, key, checkpointManifestSchema));
+}
+
+export async function readSplit(store: ObjectStore, digest: string): Promise<SplitManifest> {
+  return required(store, stageManifestKey(digest), splitManifestSchema);
+}
+
+export async function readShardSet(store: ObjectStore, digest: string): Promise<ShardSetManifest> {
+  return required(store, stageManifestKey(digest), shardSetManifestSchema);
+}
+
+export async function required<M extends Manifest>(
+  store: ObjectStore,
+  key: string,
+  schema: z.ZodType<M>,
+): Promise<M> {
+  const manifest = await readManifest(store, key, schema);
+  if (manifest === undefined) throw new ObjectNotFound({ bucket: store.bucket, key });
+  return manifest;
+}
+
+/** A part's file, before it is stored. */
+export interface PartFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly samples: number;
+  readonly labelCounts: readonly number[];
+}
+
+/** Makes and commits one part, unless it is there already and verifies. */
+export async function makePart(
+  store: ObjectStore,
+  { digest, part }: PartInput,
+  step: Step,
+  make: () => Promise<PartFile>,
+): Promise<void> {
+  const key = partManifestKey(digest, part);
+  if (await intact(() => readManifest(store, key, partManifestSchema, { deep: true }))) return;
+  const { name, bytes, samples, labelCounts } = await make();
+  step.signal.throwIfAborted();
+  const prefix = stageDataPrefix(digest, step.attempt);
+  const [file] = await writeData(store, prefix, [{ name, bytes }], { signal: step.signal });
+  const shard: Shard = { ...file!, samples, labelCounts: [...labelCounts] };
+  await commitManifest(store, key, partManifestSchema, {
+    version: 1,
+    generation: 0,
+    kind: 'part',
+    attempt: step.attempt,
+    stage: digest,
+    part,
+    files: [file!],
+    shard,
+  });
+}
+
+/** What `read` gives; undefined when it is damaged, for then it is made again. */
+export async function intact<T>(read: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof DamagedObject) return undefined;
+    throw error;
+  }
+}

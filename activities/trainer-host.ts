@@ -1,0 +1,55 @@
+/** The one trainer of this worker: taken by one activity at a time, kept warm in between with the state it holds. */
+import { startTrainer } from '../model/trainer-client.ts';
+import type { TrainerClient } from '../model/trainer-client.ts';
+import type { ProgramRequest } from '../model/trainer-messages.ts';
+
+/** A trainer and the key of the state it holds; whoever changes the state sets the key. */
+export interface WarmTrainer {
+  readonly client: TrainerClient;
+  /** Undefined: no state, or one that no key names. */
+  stateKey: string | undefined;
+}
+
+export interface TrainerHost {
+  /**
+   * Gives `work` the trainer for this program, alone. Another program, or a dead process, means a
+   * new process. When `work` throws, the state is taken to be unknown.
+   */
+  use<T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** `script`: the module that the trainer's process runs. */
+export function openTrainerHost(script: URL): TrainerHost {
+  let queue: Promise<unknown> = Promise.resolve();
+  let warm: (WarmTrainer & { readonly program: string }) | undefined;
+
+  const trainerFor = async (request: ProgramRequest): Promise<WarmTrainer> => {
+    const program = JSON.stringify(request);
+    if (warm?.client.alive && warm.program === program) return warm;
+    warm?.client.kill();
+    warm = undefined;
+    warm = { client: await startTrainer(script, request), stateKey: undefined, program };
+    return warm;
+  };
+
+  return {
+    use(program, work) {
+      const turn = queue.then(async () => {
+        const trainer = await trainerFor(program);
+        try {
+          return await work(trainer);
+        } catch (error) {
+          trainer.stateKey = undefined;
+          throw error;
+        }
+      });
+      queue = turn.catch(() => undefined);
+      return turn;
+    },
+    close() {
+      warm?.client.kill();
+      warm = undefined;
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** Saved states on their way to the store, in order, while training goes on. */
+import { rm } from 'node:fs/promises';
+import type { SavedCheckpoint } from '../model/checkpoint.ts';
+
+/** The newest checkpoint of a run that is in the store, and when it came there (epoch milliseconds). */
+export interface Durable {
+  readonly step: number;
+  readonly at: number;
+}
+
+export interface Uploads {
+  /** Queues a saved state; its directory is deleted once it is in the store. */
+  add(saved: SavedCheckpoint, commit: () => Promise<void>): void;
+  /** Resolves once at most `most` states of the run still wait; tries again what failed, and throws when it fails again. */
+  settled(run: string, most?: number): Promise<void>;
+  durable(run: string): Durable | undefined;
+}
+
+interface Waiting {
+  readonly saved: SavedCheckpoint;
+  readonly commit: () => Promise<void>;
+}
+
+export function openUploads(): Uploads {
+  const queues = new Map<string, Waiting[]>();
+  const running = new Map<string, Promise<void>>();
+  const newest = new Map<string, Durable>();
+
+  /** Works off a run's queue, one state at a time: a child is never in the store before its parent. */
+  const work = (run: string): Promise<void> => {
+    const queue = queues.get(run) ?? [];
+    const going = running.get(run);
+    if (going) return going;
+    const loop = (async () => {
+      for (let next = queue[0]; next; next = queue[0]) {
+        await next.commit();
+        queue.shift();
+        newest.set(run, { step: next.saved.checkpoint.step, at: Date.now() });
+        await rm(next.saved.directory, { recursive: true, force: true });
+      }
+    })().finally(() => running.delete(run));
+    running.set(run, loop);
+    return loop;
+  };
+
+  return {
+    add(saved, commit) {
+      const { run } = saved.checkpoint;
+      const queue = queues.get(run) ?? [];
+      queues.set(run, queue);
+      queue.push({ saved, commit });
+      // A failure shows in `settled`, which tries once more.
+      work(run).catch(() => undefined);
+    },
+    async settled(run, most = 0) {
+      await running.get(run)?.catch(() => undefined);
+      if ((queues.get(run)?.length ?? 0) > most) await work(run);
+    },
+    durable: (run) => newest.get(run),
+  };
+}

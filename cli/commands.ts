@@ -1,0 +1,96 @@
+/** The commands, as their help shows them. Each loads its file when it is called, so that help is instant. */
+import { InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
+import type { Cli, ExitCode } from './cli.ts';
+import { addInputOptions } from './input.ts';
+import type { StartOptions } from './start.ts';
+import type { TrainOptions } from './train.ts';
+
+interface JsonOption {
+  readonly json?: boolean;
+}
+
+/** Adds every command to the program; `end` takes the exit code of the one that ran. */
+export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) => void): void {
+  const add = (signature: string, description: string, ...examples: string[]): Command =>
+    program
+      .command(signature)
+      .description(description)
+      .option('--json', 'print JSON, for scripts')
+      .addHelpText(
+        'after',
+        ['', 'Examples:', ...examples.map((example) => `  ${example}`)].join('\n'),
+      );
+
+  addInputOptions(
+    add(
+      'start',
+      "run the pipeline on this clone's own servers and workers, or go on with the run that is unfinished",
+      'npm start',
+      'npm start -- --preset article',
+      'npm start -- --source ./cifar-10-binary.tar.gz --set training.epochs=2',
+      'npm start -- --new',
+    ),
+  )
+    .option('--new', 'cancel the unfinished run and start another')
+    .action(async (options: StartOptions) => {
+      const { start } = await import('./start.ts');
+      end(await start(cli, options));
+    });
+
+  add(
+    'dev',
+    "keep this clone's servers and workers up until Ctrl-C; runs can be started from the Temporal UI",
+    'npm run dev',
+  ).action(async (options: JsonOption) => {
+    const { dev } = await import('./dev.ts');
+    end(await dev(cli, options));
+  });
+
+  addInputOptions(
+    add(
+      'train',
+      "start a run on the server that TEMPORAL_ADDRESS or temporal.toml names, else on this clone's own",
+      'npx nightshift train --preset article --set training.epochs=3',
+      'npx nightshift train --wait',
+      'TEMPORAL_ADDRESS=temporal.example:7233 npx nightshift train --json',
+    ),
+  )
+    .option('--wait', 'show the run until it has ended; the exit code says how')
+    .action(async (options: TrainOptions) => {
+      const { train } = await import('./train.ts');
+      end(await train(cli, options));
+    });
+
+  add(
+    'status [run]',
+    'show how far a run is; without a name, the newest',
+    'npx nightshift status',
+    'npx nightshift status quickstart-20261124-101500 --json',
+  ).action(async (run: string | undefined, options: JsonOption) => {
+    const { status } = await import('./status.ts');
+    end(await status(cli, run, options));
+  });
+
+  add('list', 'list the runs, those that go on first', 'npx nightshift list --limit 5')
+    .option('--limit <runs>', 'show at most so many', parseLimit, 20)
+    .action(async (options: JsonOption & { readonly limit: number }) => {
+      const { list } = await import('./list.ts');
+      end(await list(cli, options));
+    });
+
+  add(
+    'watch [run]',
+    'show a run live until it has ended; without a name, the newest',
+    'npx nightshift watch',
+  ).action(async (run: string | undefined, options: JsonOption) => {
+    const { watch } = await import('./watch.ts');
+    end(await watch(cli, run, options));
+  });
+}
+
+function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (Number.isInteger(limit) && limit > 0) return limit;
+  throw new InvalidArgumentError('Expected a whole number above 0.');
+}

@@ -1,0 +1,99 @@
+/** The way to a Temporal server: what the environment or temporal.toml names, else the clone's own running stack. */
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { CommandError, exitCodes } from './cli.ts';
+import { runsOf } from './runs.ts';
+import type { Runs } from './runs.ts';
+import type { Place } from './view/outcome.ts';
+
+/** A server, and what is known of what stands beside it. */
+export interface Servers {
+  readonly runs: Runs;
+  readonly address: string;
+  readonly namespace: string;
+  /** The Temporal UI's address; known for a clone's own stack. */
+  readonly uiAddress?: string;
+  /** The folder with the bucket's objects as plain files; known for a clone's own stack. */
+  readonly objects?: string;
+  close(): Promise<void>;
+}
+
+/** A clone's own stack, of which all is known. */
+export type StackServers = Servers & Required<Pick<Servers, 'uiAddress' | 'objects'>>;
+
+/** Throws `CommandError` when no server is named and none runs in the clone, or none answers. */
+export async function connect(root: string): Promise<Servers> {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  if (connectionOptions.address !== undefined) {
+    return open({ ...connectionOptions, address: connectionOptions.address }, namespace);
+  }
+  const { readLocalStack } = await import('../infra/local/supervisor.ts');
+  const stack = await readLocalStack(root);
+  if (!stack) {
+    throw new CommandError(
+      "There is no Temporal server to talk to: set TEMPORAL_ADDRESS, or start this clone's own with `npm run dev`.",
+    );
+  }
+  return connectToStack(root, stack);
+}
+
+/** Connects to a clone's own stack. */
+export async function connectToStack(
+  root: string,
+  { temporalAddress, uiAddress }: { readonly temporalAddress: string; readonly uiAddress: string },
+): Promise<StackServers> {
+  return {
+    ...(await open({ address: temporalAddress }, 'default')),
+    uiAddress,
+    objects: join(root, '.nightshift', 's3', 'data', 'nightshift'),
+  };
+}
+
+/** A run's page in the Temporal UI, where its address is known. */
+export function pageOf(
+  { uiAddress, namespace }: Pick<Servers, 'uiAddress' | 'namespace'>,
+  id: string,
+): string | undefined {
+  return uiAddress && `${uiAddress}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
+}
+
+/** Where a user finds the run and what it made. */
+export function placeOf(
+  servers: Pick<Servers, 'uiAddress' | 'namespace' | 'objects'>,
+  id: string,
+  cwd: string,
+): Place {
+  const { objects } = servers;
+  const page = pageOf(servers, id);
+  return { cwd, ...(page && { page }), ...(objects && { objects }) };
+}
+
+type ConnectionOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+
+async function open(
+  options: ConnectionOptions & { readonly address: string },
+  namespace: string,
+): Promise<Servers> {
+  const { address } = options;
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({
+      ...options,
+      // A local server that was killed is back in a second; the default waits for up to two minutes.
+      channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000 },
+    });
+  } catch (error) {
+    throw new CommandError(
+      `No Temporal server answers at ${address}: check that it runs, and TEMPORAL_ADDRESS and the TEMPORAL_TLS_ variables.`,
+      exitCodes.failed,
+      error,
+    );
+  }
+  return {
+    runs: runsOf(new Client({ connection, namespace })),
+    address,
+    namespace,
+    close: () => connection.close(),
+  };
+}

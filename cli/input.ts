@@ -1,0 +1,129 @@
+/** A run's input from the command line: `--preset`, `--source` and `--set` laid over one another. */
+import { resolve } from 'node:path';
+import { InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
+import { defaultPreset, presetNames } from '../contract/presets.ts';
+import type { PresetName } from '../contract/presets.ts';
+import { CommandError } from './cli.ts';
+
+type JsonValue = null | boolean | number | string | JsonValue[] | JsonRecord;
+export interface JsonRecord {
+  readonly [key: string]: JsonValue;
+}
+
+/** `a.b=c` as it was parsed. */
+export interface Setting {
+  readonly path: readonly string[];
+  readonly value: JsonValue;
+}
+
+/** The options as commander hands them over. */
+export interface InputOptions {
+  readonly preset?: PresetName;
+  readonly source?: string;
+  readonly set?: readonly Setting[];
+}
+
+/** What the workflow is started with: a preset's name, and what is laid over it. */
+export type RunInput = JsonRecord;
+
+/** Adds `--preset`, `--source` and `--set` to a command. */
+export function addInputOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--preset <name>',
+        `the configuration to start from (default: ${defaultPreset})`,
+      ).choices(presetNames),
+    )
+    .option(
+      '--source <address>',
+      "where the images are: cifar10, or a path, file:, http(s): or s3: address of an archive in CIFAR's binary layout",
+    )
+    .option(
+      '--set <key=value>',
+      'set one key of the configuration, its value as JSON or a plain string; may be repeated',
+      (text: string, before: readonly Setting[] = []) => [...before, parseSetting(text)],
+    );
+}
+
+/** Parses `a.b=c`: the value as JSON, else as the string it is. */
+export function parseSetting(text: string): Setting {
+  const equals = text.indexOf('=');
+  const path = text.slice(0, Math.max(0, equals)).split('.');
+  if (path.some((key) => key === '')) {
+    throw new InvalidArgumentError('Expected key=value, such as training.epochs=3.');
+  }
+  return { path, value: parseValue(text.slice(equals + 1)) };
+}
+
+/**
+ * The input that the options ask for; `{}` when they ask for nothing. A relative `--source` path
+ * begins at `cwd`, since the workers run elsewhere.
+ */
+export function inputOf({ preset, source, set = [] }: InputOptions, cwd: string): RunInput {
+  const settings: Setting[] = [...set];
+  if (source !== undefined) {
+    settings.unshift({ path: ['dataset', 'source'], value: absoluteSource(source, cwd) });
+  }
+  const start: JsonRecord = preset === undefined ? {} : { preset };
+  return settings.reduce((input, setting) => withSetting(input, setting, 0), start);
+}
+
+/** Whether the options say anything of the input. */
+export function asksForInput({ preset, source, set }: InputOptions): boolean {
+  return preset !== undefined || source !== undefined || set !== undefined;
+}
+
+/** The options that give this input, for a message that says what to type. */
+export function describeInput(input: RunInput): string {
+  const { preset, ...own } = input;
+  const parts = [...leaves(own, [])].map(([path, value]) => {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return `--set ${/^[\w.,:/=@+-]*$/.test(text) ? `${path}=${text}` : `'${path}=${text}'`}`;
+  });
+  return [...(preset === undefined ? [] : [`--preset ${preset}`]), ...parts].join(' ');
+}
+
+function withSetting(record: JsonRecord, setting: Setting, depth: number): JsonRecord {
+  const { path, value } = setting;
+  const key = path[depth] as string;
+  if (depth === path.length - 1) return { ...record, [key]: value };
+  const inner = Object.hasOwn(record, key) ? record[key] : {};
+  if (!isRecord(inner)) {
+    throw new CommandError(
+      `--set ${path.join('.')}: ${path.slice(0, depth + 1).join('.')} is already ${JSON.stringify(inner)}, which has no keys; give one of the two.`,
+    );
+  }
+  return { ...record, [key]: withSetting(inner, setting, depth + 1) };
+}
+
+function* leaves(
+  record: JsonRecord,
+  path: readonly string[],
+): Generator<readonly [string, JsonValue]> {
+  for (const [key, value] of Object.entries(record)) {
+    const here = [...path, key];
+    if (isRecord(value)) yield* leaves(value, here);
+    else yield [here.join('.'), value];
+  }
+}
+
+/** A name the pipeline knows and an address stay as they are; what is left is a path. */
+function absoluteSource(source: string, cwd: string): string {
+  return source === 'cifar10' || /^[a-z][a-z0-9+.-]*:/i.test(source)
+    ? source
+    : resolve(cwd, source);
+}
+
+function parseValue(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    return text;
+  }
+}
+
+function isRecord(value: JsonValue | undefined): value is JsonRecord {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,45 @@
+/** `nightshift list`: the runs of a server, running ones first. */
+import { exitCodes, printJson, printLine } from './cli.ts';
+import type { Cli, ExitCode } from './cli.ts';
+import { connect } from './connect.ts';
+import type { RunSummary } from './runs.ts';
+import { dayAndTime, duration } from './view/format.ts';
+
+export async function list(
+  cli: Cli,
+  { json = false, limit }: { readonly json?: boolean; readonly limit: number },
+  open: typeof connect = connect,
+): Promise<ExitCode> {
+  const servers = await open(cli.root);
+  try {
+    const runs = await servers.runs.list(limit);
+    if (json) printJson(cli.out, runs);
+    else for (const line of runTable(runs, Date.now())) printLine(cli.out, line);
+    return exitCodes.ok;
+  } finally {
+    await servers.close();
+  }
+}
+
+/** A line a run, in columns. */
+export function runTable(runs: readonly RunSummary[], now: number): string[] {
+  if (runs.length === 0) return ['There is no run yet; `npx nightshift train` starts one.'];
+  const rows = [
+    ['RUN', 'STATUS', 'STARTED', 'TOOK'],
+    ...runs.map(({ id, status, startedAt, endedAt }) => [
+      id,
+      status,
+      dayAndTime(startedAt),
+      duration((endedAt ?? now) - startedAt),
+    ]),
+  ];
+  const widths = [0, 1, 2, 3].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

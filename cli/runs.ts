@@ -1,0 +1,227 @@
+/** What the command line asks of Temporal: runs by their id, each call with a deadline. */
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  TerminatedFailure,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  defaultPayloadConverter,
+  isGrpcServiceError,
+} from '@temporalio/client';
+import type {
+  Client,
+  WorkflowExecutionDescription,
+  WorkflowExecutionInfo,
+  WorkflowExecutionStatusName,
+} from '@temporalio/client';
+import type { RunProgress, RunResult } from '../contract/progress.ts';
+import { cpuQueue } from '../contract/queues.ts';
+import { progressQuery } from '../workflows/messages.ts';
+import type { trainingPipeline } from '../workflows/pipeline.ts';
+import { CommandError } from './cli.ts';
+import type { RunInput } from './input.ts';
+
+export const workflowType = 'trainingPipeline';
+
+/** A call that takes longer counts as a server that is away; the next look asks again. */
+const deadlineMs = 3_000;
+
+/** The server does not answer, or not now: asking again later is right. */
+export class ServerAway extends Error {
+  constructor(cause: unknown) {
+    super('the Temporal server does not answer', { cause });
+    this.name = 'ServerAway';
+  }
+}
+
+export interface RunSummary {
+  /** The workflow's id: what a user calls a run by. */
+  readonly id: string;
+  /** Temporal's id of this execution, for the UI's address. */
+  readonly runId: string;
+  readonly status: 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly endedAt?: number;
+}
+
+/** An activity that has not ended yet. */
+export interface PendingActivity {
+  readonly type: string;
+  readonly attempt: number;
+  readonly heartbeat?: unknown;
+  /** Why the attempt before failed. */
+  readonly lastFailure?: string;
+}
+
+export interface RunDescription extends RunSummary {
+  /** Events so far: unchanged means that the workflow decided nothing since. */
+  readonly historyLength: number;
+  readonly activities: readonly PendingActivity[];
+  /** How often the workflow's own code was tried for what comes next; above 1 it fails, or has no worker. */
+  readonly decisionAttempt: number;
+}
+
+/** How a run ended. `type` and `problems` are the failure's, as in contract/failures.ts. */
+export type Outcome =
+  | { readonly status: 'completed'; readonly result: RunResult }
+  | { readonly status: 'cancelled' }
+  | {
+      readonly status: 'failed';
+      readonly type: string;
+      readonly message: string;
+      readonly problems?: readonly string[];
+    };
+
+/** Runs, as the command line sees them. Every call throws `ServerAway` while the server does not answer. */
+export interface Runs {
+  /** Starts a run; false when one has this id already, whatever became of it. */
+  start(id: string, input: RunInput): Promise<boolean>;
+  /** Throws `CommandError` when there is no such run; so do the calls below. */
+  describe(id: string): Promise<RunDescription>;
+  /** What the run says of itself; needs a worker, so it fails more often than the others. */
+  progress(id: string): Promise<RunProgress>;
+  /** How a closed run ended. */
+  outcome(id: string): Promise<Outcome>;
+  cancel(id: string): Promise<void>;
+  /** Running ones first, then the newest. */
+  list(limit: number): Promise<RunSummary[]>;
+}
+
+export function runsOf(client: Client): Runs {
+  const ask = async <T>(id: string, question: () => Promise<T>): Promise<T> => {
+    try {
+      return await client.withDeadline(Date.now() + deadlineMs, question);
+    } catch (error) {
+      throw asAnswer(error, id);
+    }
+  };
+  return {
+    start: (id, input) =>
+      ask(id, async () => {
+        try {
+          await client.workflow.start<typeof trainingPipeline>(workflowType, {
+            workflowId: id,
+            taskQueue: cpuQueue,
+            workflowIdReusePolicy: 'REJECT_DUPLICATE',
+            args: Object.keys(input).length === 0 ? [] : [input],
+          });
+          return true;
+        } catch (error) {
+          if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+          throw error;
+        }
+      }),
+    describe: (id) => ask(id, async () => describe(await client.workflow.getHandle(id).describe())),
+    progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
+    outcome: (id) =>
+      ask(id, async () => {
+        try {
+          const result = await client.workflow.getHandle<typeof trainingPipeline>(id).result();
+          return { status: 'completed', result };
+        } catch (error) {
+          if (error instanceof WorkflowFailedError) return outcomeOf(error);
+          throw error;
+        }
+      }),
+    cancel: (id) =>
+      ask(id, async () => {
+        await client.workflow.getHandle(id).cancel();
+      }),
+    list: (limit) =>
+      ask('', async () => {
+        const runs: RunSummary[] = [];
+        const query = `WorkflowType = '${workflowType}'`;
+        for await (const run of client.workflow.list({ query, pageSize: limit })) {
+          if (runs.push(summarize(run)) === limit) break;
+        }
+        return runs;
+      }),
+  };
+}
+
+const statuses: Partial<Record<WorkflowExecutionStatusName, RunSummary['status']>> = {
+  COMPLETED: 'completed',
+  FAILED: 'failed',
+  CANCELLED: 'cancelled',
+  TERMINATED: 'terminated',
+  TIMED_OUT: 'timed out',
+};
+
+function summarize(run: WorkflowExecutionInfo): RunSummary {
+  return {
+    id: run.workflowId,
+    runId: run.runId,
+    status: statuses[run.status.name] ?? 'running',
+    startedAt: run.startTime.getTime(),
+    ...(run.closeTime && { endedAt: run.closeTime.getTime() }),
+  };
+}
+
+function describe(run: WorkflowExecutionDescription): RunDescription {
+  const { pendingActivities, pendingWorkflowTask } = run.raw;
+  return {
+    ...summarize({ ...run, raw: run.raw.workflowExecutionInfo ?? {} }),
+    historyLength: run.historyLength,
+    decisionAttempt: pendingWorkflowTask?.attempt ?? 1,
+    activities: (pendingActivities ?? []).map((activity) => {
+      const details = activity.heartbeatDetails?.payloads?.[0];
+      const lastFailure = activity.lastFailure?.message;
+      return {
+        type: activity.activityType?.name ?? '',
+        attempt: activity.attempt ?? 1,
+        ...(details && { heartbeat: defaultPayloadConverter.fromPayload<unknown>(details) }),
+        ...(lastFailure && { lastFailure }),
+      };
+    }),
+  };
+}
+
+/** What is below the wrappers of workflow and activity says why. */
+function outcomeOf({ cause }: WorkflowFailedError): Outcome {
+  let failure = cause;
+  while (failure instanceof ActivityFailure || failure instanceof ChildWorkflowFailure) {
+    failure = failure.cause;
+  }
+  if (failure instanceof CancelledFailure) return { status: 'cancelled' };
+  const message = failure?.message ?? 'no reason was given';
+  if (failure instanceof TerminatedFailure)
+    return { status: 'failed', type: 'Terminated', message };
+  if (!(failure instanceof ApplicationFailure)) {
+    return { status: 'failed', type: failure?.name ?? 'Unexpected', message };
+  }
+  const details = failure.details?.[0] as { problems?: readonly string[] } | undefined;
+  return {
+    status: 'failed',
+    type: failure.type ?? 'Unexpected',
+    message,
+    ...(details?.problems && { problems: details.problems }),
+  };
+}
+
+/** Answers of a server that is there: INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED. */
+const refusals = new Map([
+  [3, 'does not accept the call'],
+  [7, 'denies permission'],
+  [16, 'does not accept the credentials'],
+]);
+
+function asAnswer(error: unknown, id: string): Error {
+  if (error instanceof WorkflowNotFoundError) {
+    return new CommandError(
+      `There is no run '${id}' on this server; \`npx nightshift list\` shows those there are.`,
+    );
+  }
+  const cause = error instanceof Error && error.cause;
+  if (!isGrpcServiceError(cause)) return error as Error;
+  const refusal = refusals.get(cause.code);
+  if (refusal === undefined) return new ServerAway(cause);
+  return new CommandError(
+    `The Temporal server ${refusal}: ${cause.details}; check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY.`,
+    undefined,
+    error,
+  );
+}

@@ -1,0 +1,133 @@
+/** `nightshift start`: this clone's servers and workers, and on them the unfinished run or a new one, shown live. */
+import { isDeepStrictEqual } from 'node:util';
+import { CommandError, exitCodes, printLine } from './cli.ts';
+import type { Cli, ExitCode } from './cli.ts';
+import { pageOf } from './connect.ts';
+import { followRun } from './follow.ts';
+import { asksForInput, describeInput, inputOf } from './input.ts';
+import type { InputOptions } from './input.ts';
+import { onInterrupt } from './interrupt.ts';
+import type { Interruption } from './interrupt.ts';
+import { finish } from './finish.ts';
+import {
+  forgetUnfinishedRun,
+  newRunId,
+  readUnfinishedRun,
+  writeUnfinishedRun,
+} from './run-file.ts';
+import type { UnfinishedRun } from './run-file.ts';
+import type { Runs } from './runs.ts';
+import { openStack } from './stack.ts';
+import type { Stack } from './stack.ts';
+import { openRenderer } from './view/renderer.ts';
+import type { Renderer } from './view/renderer.ts';
+
+export interface StartOptions extends InputOptions {
+  /** Leave an unfinished run aside. */
+  readonly new?: boolean;
+  readonly json?: boolean;
+}
+
+/** Runs the pipeline to its end. Throws `CommandError` when the options ask for another run than the unfinished one. */
+export async function start(
+  cli: Cli,
+  options: StartOptions,
+  open: typeof openStack = openStack,
+): Promise<ExitCode> {
+  const before = await readUnfinishedRun(cli.root);
+  const run = chooseRun(before, options, cli.cwd);
+  const renderer = openRenderer(cli, options.json ?? false);
+  let stack: Stack | undefined;
+  const interruption = onInterrupt(() => {
+    renderer.note(
+      stack && !stack.own
+        ? 'Ctrl-C: no longer watching.'
+        : 'Ctrl-C: the workers save the state they reached and hand back, the servers stop (again: stop at once).',
+    );
+  });
+  try {
+    stack = await open(cli.root, renderer.note);
+    const code = await runOn(cli, stack, { before, run, options, renderer, interruption });
+    renderer.end();
+    await stack.close();
+    if (code === exitCodes.interrupted && !options.json) {
+      printLine(cli.out, howToGoOn(run, stack.own));
+    }
+    return code;
+  } catch (error) {
+    renderer.end();
+    await stack?.close();
+    throw error;
+  } finally {
+    interruption.dispose();
+  }
+}
+
+/** The unfinished run, or a new one. */
+function chooseRun(
+  before: UnfinishedRun | undefined,
+  options: StartOptions,
+  cwd: string,
+): UnfinishedRun {
+  const input = inputOf(options, cwd);
+  if (!before || options.new) return { workflowId: newRunId(input, new Date()), input };
+  if (asksForInput(options) && !isDeepStrictEqual(input, before.input)) {
+    const was = describeInput(before.input) || 'no options';
+    throw new CommandError(
+      `Run ${before.workflowId} is unfinished and was started with ${was}: go on with it by \`npm start\` alone, or leave it aside with \`npm start -- --new ${describeInput(input)}\`.`,
+    );
+  }
+  return before;
+}
+
+async function runOn(
+  cli: Cli,
+  stack: Stack,
+  {
+    before,
+    run,
+    options,
+    renderer,
+    interruption,
+  }: {
+    readonly before: UnfinishedRun | undefined;
+    readonly run: UnfinishedRun;
+    readonly options: StartOptions;
+    readonly renderer: Renderer;
+    readonly interruption: Interruption;
+  },
+): Promise<ExitCode> {
+  const { workflowId } = run;
+  const { signal } = interruption;
+  if (signal.aborted) return exitCodes.interrupted;
+  if (before && before !== run) {
+    await cancelIfThere(stack.runs, before.workflowId);
+    renderer.note(`Run ${before.workflowId} is cancelled.`);
+  }
+  // The file first: a start that is cut off here is made up for by the next, with the same id.
+  await writeUnfinishedRun(cli.root, run);
+  const isNew = await stack.runs.start(workflowId, run.input);
+  renderer.note(
+    `${isNew ? 'Started run' : 'Going on with run'} ${workflowId}: ${pageOf(stack, workflowId)}`,
+  );
+  const outcome = await followRun(stack.runs, workflowId, { signal, show: renderer.show });
+  if (!outcome) return exitCodes.interrupted;
+  await forgetUnfinishedRun(cli.root);
+  renderer.end();
+  return finish(cli, stack, workflowId, outcome, options.json ?? false);
+}
+
+async function cancelIfThere(runs: Runs, id: string): Promise<void> {
+  try {
+    await runs.cancel(id);
+  } catch (error) {
+    // Never begun, or ended since: there is nothing to cancel.
+    if (!(error instanceof CommandError)) throw error;
+  }
+}
+
+function howToGoOn({ workflowId }: UnfinishedRun, own: boolean): string {
+  return own
+    ? `Stopped. \`npm start\` goes on with run ${workflowId} from its last checkpoint.`
+    : `Run ${workflowId} goes on: its servers were started by another command. \`npm start\` shows it again.`;
+}

@@ -1,0 +1,40 @@
+/** `nightshift status`: how far a run is, once. */
+import { exitCodes, printJson, printLine } from './cli.ts';
+import type { Cli, ExitCode } from './cli.ts';
+import { connect, placeOf } from './connect.ts';
+import { lookAtRun } from './follow.ts';
+import { newestRun } from './newest-run.ts';
+import { dayAndTime, duration } from './view/format.ts';
+import { outcomeLines, pageLine } from './view/outcome.ts';
+import { runLines } from './view/run-view.ts';
+
+/** `id`: which run; without it, the newest. */
+export async function status(
+  cli: Cli,
+  id: string | undefined,
+  { json = false }: { readonly json?: boolean },
+  open: typeof connect = connect,
+): Promise<ExitCode> {
+  const servers = await open(cli.root);
+  try {
+    const run = id ?? (await newestRun(servers.runs));
+    const { description, snapshot } = await lookAtRun(servers.runs, run);
+    const outcome = description.status === 'running' ? undefined : await servers.runs.outcome(run);
+    const place = placeOf(servers, run, cli.cwd);
+    if (json) {
+      const { progress } = snapshot;
+      printJson(cli.out, { ...description, progress, outcome, page: place.page });
+      return exitCodes.ok;
+    }
+    const took = duration((description.endedAt ?? snapshot.at) - description.startedAt);
+    const lines = [
+      `Run ${run}: ${description.status}, started ${dayAndTime(description.startedAt)}, ${took}`,
+      ...runLines(snapshot, cli.colors),
+      ...(outcome ? outcomeLines(outcome, place, cli.colors) : pageLine(place)),
+    ];
+    for (const line of lines) printLine(cli.out, line);
+    return exitCodes.ok;
+  } finally {
+    await servers.close();
+  }
+}

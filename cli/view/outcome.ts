@@ -1,0 +1,73 @@
+/** How a run ended, in lines: the results, or what went wrong and what to do next. Pure. */
+import { join, relative } from 'node:path';
+import type { FailureType } from '../../contract/failures.ts';
+import type { RunResult } from '../../contract/progress.ts';
+import type { Colors } from '../cli.ts';
+import type { Outcome } from '../runs.ts';
+import { count, percent } from './format.ts';
+
+/** Where what the run made can be found. */
+export interface Place {
+  /** The folder that holds the bucket's objects as plain files; absent when the store is elsewhere. */
+  readonly objects?: string;
+  /** What printed paths are relative to. */
+  readonly cwd: string;
+  /** The run's page in the Temporal UI, where its address is known. */
+  readonly page?: string;
+}
+
+export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): string[] {
+  switch (outcome.status) {
+    case 'completed':
+      return resultLines(outcome.result, place, colors);
+    case 'cancelled':
+      return [colors.yellow('The run was cancelled.'), ...pageLine(place)];
+    case 'failed':
+      return [
+        colors.red(`The run failed: ${outcome.type}: ${outcome.message}`),
+        remedies[outcome.type as FailureType] ?? otherRemedy,
+        ...pageLine(place),
+      ];
+  }
+}
+
+function resultLines(result: RunResult, place: Place, colors: Colors): string[] {
+  const { example, predictionsKeys, notBitEqual, resumes } = result;
+  const accuracy = colors.bold(`Test accuracy ${percent(result.testAccuracy)}`);
+  const right = example.predicted === example.label;
+  const verdict = right
+    ? colors.green(', which it is')
+    : colors.red(`, but it is ${example.label}`);
+  const path = (key: string): string =>
+    place.objects === undefined ? key : relative(place.cwd, join(place.objects, key));
+  const [firstPredictions = '', ...more] = predictionsKeys;
+  return [
+    `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${result.testLoss.toFixed(3)}).`,
+    `Best model: after step ${count(result.bestStep)} of ${count(result.steps)}, validation accuracy ${percent(result.validationAccuracy)}${resumes > 0 ? `; resumed ${resumes === 1 ? 'once' : `${resumes} times`}` : ''}.`,
+    ...notBitEqual.map((why) => `Not bit-equal to an undisturbed run ${why}.`),
+    `One test image, ${example.id}: predicted ${example.predicted} (${percent(example.probability)})${verdict}.`,
+    `Report       ${path(result.reportKey)}`,
+    `Predictions  ${path(firstPredictions)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+    `Model        ${path(result.modelKey)}`,
+    ...pageLine(place),
+  ];
+}
+
+/** The line that names the run's page, where there is one. */
+export function pageLine({ page }: Place): string[] {
+  return page === undefined ? [] : [`Temporal UI  ${page}`];
+}
+
+const otherRemedy =
+  'Start again once the cause is gone: finished stages are found in the store and not made again.';
+
+/** What to do next, by what went wrong. */
+const remedies: Partial<Record<FailureType, string>> = {
+  InvalidConfig:
+    'Correct these keys and start again; contract/config.ts says what every key means.',
+  InvalidData:
+    'Give a source that holds the images, with --source <path or address>, and start again.',
+  StorageAccess: "Check the store's address, bucket and credentials, and start again.",
+  Diverged:
+    'Start again with a smaller learning rate, such as --set training.learningRate.initial=0.0003.',
+};

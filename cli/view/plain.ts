@@ -1,0 +1,101 @@
+/** A run as lines that stay: one a change of stage, one a validation, and in between one every ten seconds. */
+import type { StageProgress, TrainingProgress, Validation } from '../../contract/progress.ts';
+import { clock, count, duration, percent } from './format.ts';
+import { downloadSentence, trainingSentence } from './run-view.ts';
+import { downloadNow, retryNow, trainingNow } from './snapshot.ts';
+import type { RunSnapshot } from './snapshot.ts';
+
+/** The longest silence while something moves, and the shortest time between two lines about it. */
+const betweenLinesMs = 10_000;
+
+/** Remembers what was said; each snapshot gives the lines that are new. */
+export function openPlainView(): (snapshot: RunSnapshot) => string[] {
+  const statuses = new Map<StageProgress['name'], StageProgress['status']>();
+  let hardwareSaid: string | undefined;
+  let validatedStep = 0;
+  let problemAt = 0;
+  let retrySaid: string | undefined;
+  let away = false;
+  let movedAt = -Infinity;
+
+  function* newMilestones(training: TrainingProgress): Generator<string> {
+    const { hardware, validations, best } = training;
+    if (hardware !== hardwareSaid) yield `train: on ${hardware}`;
+    hardwareSaid = hardware;
+    for (const validation of validations.filter(({ step }) => step > validatedStep)) {
+      yield validationSentence(validation, validation.step === best?.step);
+    }
+    // A run that went back validates the same steps again.
+    validatedStep = validations.at(-1)?.step ?? 0;
+  }
+
+  function* newLines(snapshot: RunSnapshot): Generator<string> {
+    const { at, progress, awaySince } = snapshot;
+    for (const stage of progress?.stages ?? []) {
+      const { name, status } = stage;
+      const before = statuses.get(name) ?? 'waiting';
+      const isOver = status === 'done' || status === 'failed';
+      if (status !== before && !isOver) yield stageSentence(stage);
+      if (name === 'train' && progress?.training) yield* newMilestones(progress.training);
+      if (status !== before && isOver) yield stageSentence(stage);
+      if (status !== before) movedAt = at;
+      statuses.set(name, status);
+    }
+    const problem = progress?.lastProblem;
+    if (problem && problem.at > problemAt) {
+      problemAt = problem.at;
+      yield `problem: ${problem.message}`;
+    }
+    const retry = retryNow(snapshot);
+    if (retry && retry !== retrySaid) yield retry;
+    retrySaid = retry;
+    if (away !== (awaySince !== undefined)) {
+      away = !away;
+      yield away ? 'waiting for Temporal' : 'Temporal is back';
+    }
+    if (!away && at - movedAt >= betweenLinesMs) {
+      const moving = movementSentence(snapshot);
+      if (moving) {
+        movedAt = at;
+        yield moving;
+      }
+    }
+  }
+
+  return (snapshot) => [...newLines(snapshot)].map((line) => `${clock(snapshot.at)} ${line}`);
+}
+
+function stageSentence({ name, status, startedAt, endedAt, note }: StageProgress): string {
+  const took =
+    startedAt === undefined || endedAt === undefined ? '' : duration(endedAt - startedAt);
+  switch (status) {
+    case 'done':
+      return `${name}: done in ${took}${note ? `, ${note}` : ''}`;
+    case 'failed':
+      return `${name}: failed after ${took}${note ? `: ${note}` : ''}`;
+    default:
+      return `${name}: started`;
+  }
+}
+
+function validationSentence({ step, accuracy, top5, loss }: Validation, isBest: boolean): string {
+  return `validation at step ${count(step)}: accuracy ${percent(accuracy)}, top-5 ${percent(top5)}, loss ${loss.toFixed(3)}${isBest ? ', the best so far' : ''}`;
+}
+
+/** Where the running stage is, when it is one that takes its time. */
+function movementSentence(snapshot: RunSnapshot): string | undefined {
+  const running = snapshot.progress?.stages.find(({ status }) => status === 'running');
+  if (!running) return undefined;
+  const training = running.name === 'train' ? trainingNow(snapshot) : undefined;
+  if (training) {
+    const { durableStep, durableAt } = training;
+    const since = durableAt === undefined ? '' : ` at ${clock(durableAt)}`;
+    const durable = durableStep > 0 ? `step ${count(durableStep)}${since}` : 'none yet';
+    return `train: ${trainingSentence(training)}, last durable checkpoint: ${durable}`;
+  }
+  const download = running.name === 'ingest' ? downloadNow(snapshot) : undefined;
+  if (download) return `ingest: ${downloadSentence(download)}`;
+  return running.total === undefined
+    ? undefined
+    : `${running.name}: ${count(running.done ?? 0)}/${count(running.total)}`;
+}

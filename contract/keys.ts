@@ -1,0 +1,42 @@
+/** Every object key in the bucket. Nothing a user names is ever part of a key. */
+
+/** A data stage's commit point: `stages/<digest>/manifest.json`. */
+export const stageManifestKey = (digest: string): string => `stages/${digest}/manifest.json`;
+
+/** The commit point of one part (a shard) of a data stage, sealed later by the stage's manifest. */
+export const partManifestKey = (digest: string, part: number): string =>
+  `stages/${digest}/parts/${padded(part, 5)}/manifest.json`;
+
+/** Where one attempt at a stage, or at one part of it, puts its data. */
+export const stageDataPrefix = (digest: string, attempt: string): string =>
+  `stages/${digest}/data/${attempt}/`;
+
+/** What is known of a source address: its ETag, length and date, and the digest it had. A mutable pointer. */
+export const sourcePointerKey = (addressDigest: string): string => `sources/${addressDigest}.json`;
+
+/** A run's own folder; `run` is its workflow's first execution run id. */
+export const runPrefix = (run: string): string => `runs/${run}/`;
+
+/** The checkpoints of one lineage of a run. */
+export const lineagePrefix = (run: string, lineage: string): string =>
+  `${runPrefix(run)}${lineage}/`;
+
+/** A checkpoint's commit point. */
+export const checkpointManifestKey = (run: string, lineage: string, step: number): string =>
+  `${lineagePrefix(run, lineage)}${padded(step, 9)}/manifest.json`;
+
+/** Where one attempt at a checkpoint puts its data. */
+export const checkpointDataPrefix = (
+  run: string,
+  lineage: string,
+  step: number,
+  attempt: string,
+): string => `${lineagePrefix(run, lineage)}${padded(step, 9)}/${attempt}/`;
+
+/** The step named in a checkpoint manifest's key; undefined for any other key. */
+export function stepOfCheckpointKey(key: string): number | undefined {
+  const match = /\/(\d{9})\/manifest\.json$/.exec(key);
+  return match ? Number(match[1]) : undefined;
+}
+
+const padded = (value: number, width: number): string => String(value).padStart(width, '0');

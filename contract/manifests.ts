@@ -1,0 +1,113 @@
+/** The schemas of the JSON that is stored. A manifest is the commit point of what it names. */
+import { z } from 'zod';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const natural = z.int().min(0);
+
+/** One stored object: where it lies, its size in bytes and its SHA-256. */
+export const storedFileSchema = z.strictObject({
+  name: z.string(),
+  key: z.string(),
+  size: natural,
+  sha256,
+});
+
+/**
+ * What every manifest has: the files it commits, and how often a winner that did not verify has
+ * been replaced (`generation`).
+ */
+const manifestShape = {
+  version: z.literal(1),
+  generation: natural,
+  attempt: z.string(),
+  files: z.array(storedFileSchema),
+};
+
+const stageShape = {
+  ...manifestShape,
+  /** The stage's own digest, and the digests of what it was made from. */
+  digest: sha256,
+  inputs: z.array(sha256),
+  operation: z.string(),
+  parameters: z.json(),
+};
+
+/** A dataset as it was taken in: canonical files, whatever address they came by. */
+export const datasetManifestSchema = z.strictObject({
+  ...stageShape,
+  kind: z.literal('dataset'),
+  source: z.string(),
+  classes: z.array(z.string()).min(2),
+  samples: natural,
+});
+
+export const sides = ['train', 'validation', 'test'] as const;
+export type Side = (typeof sides)[number];
+const bySide = <T extends z.ZodType>(schema: T) =>
+  z.strictObject({ train: schema, validation: schema, test: schema });
+
+/** Which sample lies on which side: a JSON Lines file a side, named `<side>.jsonl`, and the counts. */
+export const splitManifestSchema = z.strictObject({
+  ...stageShape,
+  kind: z.literal('split'),
+  dataset: sha256,
+  classes: z.array(z.string()).min(2),
+  samples: bySide(natural),
+  /** Samples of each class, in the order of `classes`. */
+  samplesByClass: bySide(z.array(natural)),
+});
+
+/** One shard: a TFRecord file of `tf.train.Example`, as the part's manifest holds it. */
+export const shardSchema = z.strictObject({
+  ...storedFileSchema.shape,
+  samples: natural,
+  labelCounts: z.array(natural),
+});
+
+export const partManifestSchema = z.strictObject({
+  ...manifestShape,
+  kind: z.literal('part'),
+  stage: sha256,
+  part: natural,
+  shard: shardSchema,
+});
+
+/** The sealed parts of a stage, in order: shards of images, or files of predictions. */
+export const shardSetManifestSchema = z.strictObject({
+  ...stageShape,
+  kind: z.literal('shards'),
+  classes: z.array(z.string()).min(2),
+  samples: natural,
+  shards: z.array(shardSchema),
+});
+
+/**
+ * A checkpoint: the state after `step` steps. `files` are TensorFlow's bundle
+ * (`variables.index`, `variables.data-00000-of-00001`), and since the parent checkpoint the
+ * losses of its steps (`losses.f32`, little-endian float32 a step) and the ids of the samples
+ * really read (`ledger.txt`, a line a sample, steps in order).
+ */
+export const checkpointManifestSchema = z.strictObject({
+  ...manifestShape,
+  kind: z.literal('checkpoint'),
+  run: z.string(),
+  lineage: sha256,
+  step: natural,
+  epoch: natural,
+  /** The next record of the epoch's order: with `epoch`, the whole data cursor. */
+  sampleInEpoch: natural,
+  seed: natural,
+  /** The state whose losses and ledger end where this one's begin; null: the initial state. */
+  parent: z.strictObject({ lineage: sha256, step: natural }).nullable(),
+  numerics: z.json(),
+  /** The variables were let go of; losses and ledger stay. */
+  pruned: z.boolean(),
+});
+
+export type StoredFile = z.infer<typeof storedFileSchema>;
+export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
+export type SplitManifest = z.infer<typeof splitManifestSchema>;
+export type Shard = z.infer<typeof shardSchema>;
+export type PartManifest = z.infer<typeof partManifestSchema>;
+export type ShardSetManifest = z.infer<typeof shardSetManifestSchema>;
+export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;

@@ -1,0 +1,78 @@
+/** From samples to shards, from epochs to steps, to the next milestone. Pure arithmetic. */
+
+/** One shard of a plan: `count` records from record `first` on. */
+export interface PlannedShard {
+  readonly index: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Cuts `samples` records of `bytesPerSample` bytes into equal shards of at most `shardBytes` (and at least one record). */
+export function planShards(
+  samples: number,
+  bytesPerSample: number,
+  shardBytes: number,
+): PlannedShard[] {
+  const most = Math.max(1, Math.floor(shardBytes / bytesPerSample));
+  const shards = Math.ceil(samples / most);
+  return Array.from({ length: shards }, (_, index) => {
+    const first = Math.floor((index * samples) / shards);
+    const next = Math.floor(((index + 1) * samples) / shards);
+    return { index, first, count: next - first };
+  });
+}
+
+/** The training of a run in steps. The last batch of an epoch is smaller: each sample comes once an epoch. */
+export interface TrainingPlan {
+  readonly samples: number;
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly steps: number;
+  readonly validateEverySteps: number;
+}
+
+export function planTraining(
+  samples: number,
+  training: {
+    readonly batchSize: number;
+    readonly epochs: number;
+    readonly validateEverySteps: number;
+  },
+): TrainingPlan {
+  const stepsPerEpoch = Math.ceil(samples / training.batchSize);
+  return {
+    samples,
+    batchSize: training.batchSize,
+    epochs: training.epochs,
+    stepsPerEpoch,
+    steps: stepsPerEpoch * training.epochs,
+    validateEverySteps: training.validateEverySteps,
+  };
+}
+
+/** Where step `step` (counted from 0) stands: its epoch, and its first record in the epoch's order. */
+export function position(
+  plan: TrainingPlan,
+  step: number,
+): { epoch: number; sampleInEpoch: number } {
+  const epoch = Math.floor(step / plan.stepsPerEpoch);
+  return { epoch, sampleInEpoch: (step % plan.stepsPerEpoch) * plan.batchSize };
+}
+
+/** Images in step `step`: `batchSize`, or what is left of the epoch. */
+export function batchSizeOf(plan: TrainingPlan, step: number): number {
+  return Math.min(plan.batchSize, plan.samples - position(plan, step).sampleInEpoch);
+}
+
+/** The next state worth stopping at after `step`: a validation, an epoch's end, or the run's end. */
+export function nextMilestone(plan: TrainingPlan, step: number): number {
+  const validation = (Math.floor(step / plan.validateEverySteps) + 1) * plan.validateEverySteps;
+  const epochEnd = (Math.floor(step / plan.stepsPerEpoch) + 1) * plan.stepsPerEpoch;
+  return Math.min(validation, epochEnd, plan.steps);
+}
+
+/** Whether the state after `step` steps is validated. */
+export function isValidated(plan: TrainingPlan, step: number): boolean {
+  return step === plan.steps || step % plan.validateEverySteps === 0;
+}

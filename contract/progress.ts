@@ -1,0 +1,107 @@
+/** What a run says of itself while it goes on and at its end: the query's answer, heartbeats, the result. */
+
+export const stageNames = [
+  'configure',
+  'ingest',
+  'split',
+  'shards',
+  'train',
+  'predict',
+  'report',
+] as const;
+export type StageName = (typeof stageNames)[number];
+
+/** One stage as the progress view shows it. Times are epoch milliseconds. */
+export interface StageProgress {
+  readonly name: StageName;
+  readonly status: 'waiting' | 'running' | 'done' | 'failed';
+  /** Parts done of parts in all (shards; steps in training), where the stage has parts. */
+  readonly done?: number;
+  readonly total?: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  /** One line: what came out, or what went wrong. */
+  readonly note?: string;
+}
+
+/** One validation of the state after `step` steps. Loss in nats, accuracies in [0, 1]. */
+export interface Validation {
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly top5: number;
+}
+
+/** Training as the workflow knows it: milestones. Steps in between come by heartbeat. */
+export interface TrainingProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly batchSize: number;
+  readonly loss?: number;
+  readonly imagesPerSecond?: number;
+  readonly validations: readonly Validation[];
+  readonly best?: Validation;
+  /** The newest step whose checkpoint is in the store, and when it came there. */
+  readonly durableStep: number;
+  readonly durableAt?: number;
+  readonly resumes: number;
+  /** Device, instruction set and precision, in words. */
+  readonly hardware?: string;
+}
+
+/** The answer to the query `progress`. */
+export interface RunProgress {
+  readonly run: string;
+  readonly preset: string;
+  readonly stages: readonly StageProgress[];
+  readonly training?: TrainingProgress;
+  /** The last trouble that was got over, and when. */
+  readonly lastProblem?: { readonly at: number; readonly message: string };
+  readonly result?: RunResult;
+}
+
+/** The heartbeat of `train-steps`: a hint; what is durable stands in the store. */
+export interface TrainHeartbeat {
+  readonly step: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+  readonly durableStep: number;
+  readonly durableAt?: number;
+  readonly phase: 'loading' | 'training' | 'saving' | 'validating';
+}
+
+/** One test image and what the model made of it. */
+export interface Example {
+  readonly id: string;
+  readonly label: string;
+  readonly predicted: string;
+  readonly probability: number;
+}
+
+/** What a run returns. Keys name objects in the bucket. */
+export interface RunResult {
+  readonly run: string;
+  readonly steps: number;
+  readonly bestStep: number;
+  readonly validationAccuracy: number;
+  readonly testSamples: number;
+  readonly testAccuracy: number;
+  readonly testTop5: number;
+  readonly testLoss: number;
+  readonly example: Example;
+  readonly reportKey: string;
+  readonly predictionsKeys: readonly string[];
+  /** Prefix of the best checkpoint's TensorFlow bundle. */
+  readonly modelKey: string;
+  /** SHA-256 of the best checkpoint's variables: equal digests are equal weights. */
+  readonly modelDigest: string;
+  /** SHA-256 of the variables after the last step. */
+  readonly finalDigest: string;
+  readonly resumes: number;
+  /** From which steps on the bits may differ from an undisturbed run, and why. Empty: none. */
+  readonly notBitEqual: readonly string[];
+}

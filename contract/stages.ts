@@ -1,0 +1,104 @@
+/** What identifies a run's data stages and its training: all that their digests are made from. */
+import type { AugmentConfig, Config } from './config.ts';
+import type { Validation } from './progress.ts';
+import type { Decision } from './timeline.ts';
+import type { Side } from './manifests.ts';
+
+/** The decoded, resized images of one side of a split. */
+export interface BaseShards {
+  readonly kind: 'base';
+  readonly split: string;
+  readonly side: Side;
+  readonly imageSize: number;
+  readonly shardBytes: number;
+}
+
+/** One epoch's view of a base set: each image augmented by f(seed, epoch, image). */
+export interface AugmentedShards {
+  readonly kind: 'augmented';
+  readonly base: string;
+  readonly seed: number;
+  readonly epoch: number;
+  readonly augment: AugmentConfig;
+}
+
+/** What a model makes of the images of a base set: JSON Lines files, a row an image. */
+export interface Predictions {
+  readonly kind: 'predictions';
+  readonly base: string;
+  readonly checkpoint: CheckpointReference;
+  readonly config: Config;
+  readonly classes: readonly string[];
+}
+
+/** A stage that is made in parts, a part an activity, and then sealed. */
+export type PartedStage = BaseShards | AugmentedShards | Predictions;
+
+/** A parted stage once its digest and parts are known; `sealed`: it is all there already. */
+export interface OpenedStage {
+  readonly digest: string;
+  readonly parts: number;
+  readonly samples: number;
+  readonly sealed: boolean;
+}
+
+/** Which checkpoint; whether it is in the store yet is another matter. */
+export interface CheckpointReference {
+  readonly run: string;
+  readonly lineage: string;
+  readonly step: number;
+}
+
+/** What a run trains on; with a timeline and a step, all that its state depends on. */
+export interface TrainingInputs {
+  readonly run: string;
+  readonly config: Config;
+  readonly classes: readonly string[];
+  readonly split: string;
+  /** Digests of the base shards. */
+  readonly train: string;
+  readonly validation: string;
+  /** Training samples. */
+  readonly samples: number;
+}
+
+/** Where to go from the newest durable state: to the state after `toStep` steps. */
+export interface TrainStepsInput {
+  readonly inputs: TrainingInputs;
+  readonly timeline: readonly Decision[];
+  /** The step that was reached before, by any worker: what is lost when an older state must do. */
+  readonly reachedStep: number;
+  readonly toStep: number;
+}
+
+/** What a segment of training came to. */
+export interface Segment {
+  /** The state reached: saved locally, and durable soon. After the last step: durable. */
+  readonly step: number;
+  readonly checkpoint: CheckpointReference;
+  /** The step of the state it began from, when that had to be loaded; null when the trainer was warm. */
+  readonly loadedStep: number | null;
+  /** Mean loss of the last step, in nats. */
+  readonly loss: number;
+  readonly images: number;
+  /** Seconds of training, waiting for data and saving included; and the part of it that was waiting. */
+  readonly seconds: number;
+  readonly waitSeconds: number;
+  readonly validation: Validation | null;
+  readonly durableStep: number;
+  /** When the newest checkpoint became durable, in epoch milliseconds. */
+  readonly durableAt: number | null;
+}
+
+/** The identity of one epoch's augmented shards. */
+export function augmentedShards(inputs: TrainingInputs, epoch: number): AugmentedShards {
+  const { seed, augment } = inputs.config;
+  return { kind: 'augmented', base: inputs.train, seed, epoch, augment };
+}
+
+/** One part of an opened stage, for the activity that makes it. */
+export interface PartInput<Stage extends PartedStage = PartedStage> {
+  readonly stage: Stage;
+  readonly digest: string;
+  readonly part: number;
+}

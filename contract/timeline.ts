@@ -1,0 +1,43 @@
+/** The decisions taken on the way, in absolute steps: with configuration and inputs, all that a run's state depends on. */
+
+/** What must be equal for two machines to compute the same bits. */
+export interface Numerics {
+  /** SHA-256 of the training graph. */
+  readonly graph: string;
+  readonly tensorflow: string;
+  /** `cpu`, or the name of the GPU. */
+  readonly device: string;
+  /** The widest vector instructions the processor has, as oneDNN chooses its kernels by them. */
+  readonly instructions: string;
+  readonly threads: number;
+  readonly precision: 'float32' | 'bfloat16';
+}
+
+/** One decision: from step `fromStep` (counted from 0) on, the steps are taken so. */
+export interface Decision {
+  readonly fromStep: number;
+  readonly numerics?: Numerics;
+  /** Multiplies the scheduled learning rate. */
+  readonly learningRateFactor?: number;
+}
+
+/** The decisions that the state after `step` steps depends on. */
+export function decisionsBefore(timeline: readonly Decision[], step: number): Decision[] {
+  return timeline.filter((decision) => decision.fromStep < step);
+}
+
+/** The learning rate's factor at step `step`. */
+export function learningRateFactorAt(timeline: readonly Decision[], step: number): number {
+  return (
+    timeline.findLast(
+      (decision) => decision.fromStep <= step && decision.learningRateFactor !== undefined,
+    )?.learningRateFactor ?? 1
+  );
+}
+
+/** The numerics that hold at step `step`. */
+export function numericsAt(timeline: readonly Decision[], step: number): Numerics | undefined {
+  return timeline.findLast(
+    (decision) => decision.fromStep <= step && decision.numerics !== undefined,
+  )?.numerics;
+}

@@ -1,0 +1,93 @@
+/** The trainer's process seen from its parent: started, asked, listened to, ended. */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { NightshiftError, failureTypes } from '../contract/failures.ts';
+import type { FailureType } from '../contract/failures.ts';
+import type { Numerics } from '../contract/timeline.ts';
+import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.ts';
+
+/** Longer than any step or first compilation takes; a trainer silent for longer hangs, and is killed. */
+const silenceLimitMs = 15 * 60_000;
+
+/** The messages that end a request. */
+type Answer = Exclude<FromTrainer, { type: 'step' | 'saved' | 'failed' }>;
+type Event = Extract<FromTrainer, { type: 'step' | 'saved' }>;
+
+export interface TrainerClient {
+  readonly pid: number;
+  readonly numerics: Numerics;
+  /** False once the process has ended. */
+  readonly alive: boolean;
+  /** Sends one request, hands on the events that come, and resolves with its answer. One at a time. */
+  ask(request: ToTrainer, onEvent?: (event: Event) => void): Promise<Answer>;
+  /** Sends what needs no answer of its own. */
+  tell(message: ToTrainer): void;
+  /** Ends the process at once. */
+  kill(): void;
+}
+
+/** Starts a trainer (the module `script`) for one program. Throws `TrainerDied` when it ends before it is ready. */
+export async function startTrainer(script: URL, program: ProgramRequest): Promise<TrainerClient> {
+  const child = fork(script, { serialization: 'advanced' });
+  const ask = asker(child);
+  const answer = await ask({ type: 'program', request: program });
+  if (answer.type !== 'ready')
+    throw new Error(`the trainer answered '${answer.type}' to 'program'`);
+  return {
+    pid: child.pid as number,
+    numerics: answer.numerics,
+    get alive() {
+      return child.connected && child.exitCode === null && child.signalCode === null;
+    },
+    ask,
+    tell: (message) => void child.send(message),
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+function asker(child: ChildProcess): TrainerClient['ask'] {
+  return (request, onEvent) =>
+    new Promise((resolve, reject) => {
+      let silence = setTimeout(onSilence, silenceLimitMs);
+      const finish = (settle: () => void): void => {
+        clearTimeout(silence);
+        child.off('message', onMessage).off('exit', onExit).off('error', onError);
+        settle();
+      };
+      child.on('message', onMessage).on('exit', onExit).on('error', onError);
+      if (!child.connected) return onExit(child.exitCode, child.signalCode);
+      child.send(request);
+
+      function onMessage(raw: unknown): void {
+        clearTimeout(silence);
+        silence = setTimeout(onSilence, silenceLimitMs);
+        const message = raw as FromTrainer;
+        if (message.type === 'failed') finish(() => reject(failureOf(message)));
+        else if (message.type === 'step' || message.type === 'saved') onEvent?.(message);
+        else finish(() => resolve(message));
+      }
+      function onExit(code: number | null, signal: string | null): void {
+        const how = signal ? `killed by ${signal}` : `exit code ${code}`;
+        finish(() =>
+          reject(new NightshiftError('TrainerDied', `the trainer's process ended: ${how}`)),
+        );
+      }
+      function onError(cause: Error): void {
+        finish(() =>
+          reject(new NightshiftError('TrainerDied', `the trainer's process failed`, { cause })),
+        );
+      }
+      function onSilence(): void {
+        child.kill('SIGKILL');
+        const message = `the trainer's process said nothing for ${silenceLimitMs / 60_000} minutes and was killed`;
+        finish(() => reject(new NightshiftError('TrainerDied', message)));
+      }
+    });
+}
+
+function failureOf({ name, message, stack }: Extract<FromTrainer, { type: 'failed' }>): Error {
+  const type: FailureType = name in failureTypes ? (name as FailureType) : 'Unexpected';
+  const error = new NightshiftError(type, message);
+  if (stack) error.stack = stack;
+  return error;
+}

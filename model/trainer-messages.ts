@@ -1,0 +1,102 @@
+/** What the trainer's process and its parent say to each other. */
+import type { Config } from '../contract/config.ts';
+import type { Decision, Numerics } from '../contract/timeline.ts';
+import type { TrainingPlan } from '../contract/plan.ts';
+
+/** What the graph is built from. A trainer serves one program for all its life. */
+export interface ProgramRequest {
+  readonly model: Config['model'];
+  readonly training: Config['training'];
+  readonly classes: number;
+}
+
+/** A shard's local file and how many records it holds. */
+export interface LocalShard {
+  readonly path: string;
+  readonly samples: number;
+}
+
+/** Where the state comes from: made from the seed, or a TensorFlow bundle's path prefix. */
+export type StateSource =
+  | { readonly kind: 'initial'; readonly seed: number; readonly weights?: string }
+  | { readonly kind: 'checkpoint'; readonly prefix: string };
+
+/** Take the steps `fromStep` <= k < `toStep`, all within one epoch. */
+export interface AdvanceRequest {
+  readonly plan: TrainingPlan;
+  readonly training: Config['training'];
+  readonly timeline: readonly Decision[];
+  readonly seed: number;
+  readonly fromStep: number;
+  readonly toStep: number;
+  /** Hand back after this many seconds, at the next step's end. */
+  readonly seconds: number;
+  readonly shards: readonly LocalShard[];
+  /** Save after these steps (ascending), and at the end, each into a folder of its own below `directory`. */
+  readonly saveAt: readonly number[];
+  readonly directory: string;
+}
+
+export type ToTrainer =
+  | { readonly type: 'program'; readonly request: ProgramRequest }
+  | { readonly type: 'load'; readonly source: StateSource }
+  | { readonly type: 'advance'; readonly request: AdvanceRequest }
+  | {
+      readonly type: 'evaluate';
+      readonly shards: readonly LocalShard[];
+      /** Write a JSON Lines row a sample to this file. */
+      readonly rows?: { readonly path: string; readonly classes: readonly string[] };
+    }
+  /** Finish the step, save, hand back. */
+  | { readonly type: 'stop' };
+
+/** Means over the evaluated samples. Loss in nats, accuracies in [0, 1]. */
+export interface Evaluation {
+  readonly samples: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly top5: number;
+}
+
+/** After a step; `step` counts the steps taken. */
+export interface StepEvent {
+  readonly step: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly imagesPerSecond: number;
+}
+
+/** A state on local disk. Losses and ledger hold the steps `sinceStep` <= k < `step`. */
+export interface SavedState {
+  readonly step: number;
+  readonly sinceStep: number;
+  readonly directory: string;
+  /** How long training stood still for it. */
+  readonly stallMs: number;
+}
+
+/** Where the loop ended, and why: the step asked for, the slice of time, or a stop. */
+export interface Advanced {
+  readonly step: number;
+  /** Of the last step. */
+  readonly loss: number;
+  readonly why: 'reached' | 'slice' | 'stopped';
+  readonly images: number;
+  /** All of the loop, waiting and saving included. */
+  readonly seconds: number;
+  readonly waitSeconds: number;
+}
+
+export type FromTrainer =
+  | { readonly type: 'ready'; readonly numerics: Numerics }
+  | { readonly type: 'done' }
+  | ({ readonly type: 'step' } & StepEvent)
+  | { readonly type: 'saved'; readonly saved: SavedState }
+  | ({ readonly type: 'advanced' } & Advanced)
+  | { readonly type: 'evaluated'; readonly evaluation: Evaluation }
+  | {
+      readonly type: 'failed';
+      readonly name: string;
+      readonly message: string;
+      readonly stack?: string;
+    };

@@ -1,0 +1,95 @@
+/** The training loop: one compiled step after the other, saving between two of them. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NightshiftError } from '../contract/failures.ts';
+import { learningRateFactorAt } from '../contract/timeline.ts';
+import type { Batches } from '../data/batches.ts';
+import { bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
+import { learningRateAt } from './learning-rate.ts';
+import type { Program } from './program.ts';
+import type { AdvanceRequest, Advanced, SavedState, StepEvent } from './trainer-messages.ts';
+
+export interface LoopControl {
+  /** Asked between two steps: true ends the loop, the state saved. */
+  stopped(): boolean;
+  onStep(event: StepEvent): void;
+  onSaved(saved: SavedState): void;
+}
+
+/**
+ * Takes the steps of `request`; `batches` begin at its first one. Throws `Diverged` at the first
+ * loss that is not finite: nothing after the last saved state is of use then.
+ */
+export async function advance(
+  program: Program,
+  batches: Batches,
+  request: AdvanceRequest,
+  control: LoopControl,
+): Promise<Advanced> {
+  const { plan, training, timeline, seed, fromStep, toStep, directory } = request;
+  const saveAt = new Set(request.saveAt);
+  const startedAt = performance.now();
+  const seconds = (): number => (performance.now() - startedAt) / 1000;
+  let record = openRecord(fromStep);
+  let step = fromStep;
+  let loss = Number.NaN;
+  let images = 0;
+  let waitMs = 0;
+
+  const save = (): void => {
+    control.onSaved(saveState(program, record, step, directory));
+    record = openRecord(step);
+  };
+  while (step < toStep && !control.stopped() && seconds() < request.seconds) {
+    const batch = await batches.next();
+    const scheduled = learningRateAt(training.learningRate, step, plan.steps);
+    const learningRate = scheduled * learningRateFactorAt(timeline, step);
+    loss = program.train(batch, { learningRate, dropoutSeed: [seed, step] });
+    if (!Number.isFinite(loss)) throw diverged(step, loss, learningRate);
+    record.losses.push(loss);
+    record.ids.push(...batch.ids);
+    images += batch.labels.length;
+    waitMs += batch.waitedMs;
+    step += 1;
+    batch.release();
+    control.onStep({ step, loss, learningRate, imagesPerSecond: images / seconds() });
+    if (saveAt.has(step)) save();
+    // Lets the parent's messages in.
+    await new Promise(setImmediate);
+  }
+  if (step > record.sinceStep) save();
+  const why = step === toStep ? 'reached' : control.stopped() ? 'stopped' : 'slice';
+  return { step, loss, why, images, seconds: seconds(), waitSeconds: waitMs / 1000 };
+}
+
+/** What the steps since the last saved state read and lost. */
+interface StepRecord {
+  readonly sinceStep: number;
+  readonly losses: number[];
+  readonly ids: string[];
+}
+
+const openRecord = (sinceStep: number): StepRecord => ({ sinceStep, losses: [], ids: [] });
+
+/** Writes the state after `step` steps to a folder of its own below `directory`. */
+function saveState(
+  program: Program,
+  { sinceStep, losses, ids }: StepRecord,
+  step: number,
+  directory: string,
+): SavedState {
+  const startedAt = performance.now();
+  const folder = join(directory, String(step));
+  mkdirSync(folder, { recursive: true });
+  program.save(join(folder, bundleName));
+  writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
+  writeFileSync(join(folder, ledgerFile), ids.map((id) => `${id}\n`).join(''));
+  return { step, sinceStep, directory: folder, stallMs: performance.now() - startedAt };
+}
+
+function diverged(step: number, loss: number, learningRate: number): NightshiftError {
+  return new NightshiftError(
+    'Diverged',
+    `step ${step}: the loss is ${loss} at learning rate ${learningRate}; use a lower training.learningRate.initial, or a warm-up`,
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Uploads a file to S3 in parts. Ours and not lib-storage's `Upload`, whose abort neither cancels
+ * the requests under way nor takes the parts away (measured with 3.1173.0).
+ */
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  HeadObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import type { CompletedPart, S3Client } from '@aws-sdk/client-s3';
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { ObjectPlace, TransferOptions } from './store.ts';
+
+/** S3 takes 10,000 parts: 80 GB a file. Memory is parts in flight times this. */
+export const partBytes = 8 * 1024 * 1024;
+const partsInFlight = 4;
+
+/** Names a write, so that its writer knows it again when the reply was lost. */
+export const writerMetadata = 'nightshift-writer';
+
+/** Covers the object as a whole; by default S3 keeps a sum of the parts' sums, which the SDK does not check on reading. */
+const checksum = { ChecksumAlgorithm: 'CRC64NVME', ChecksumType: 'FULL_OBJECT' } as const;
+
+/** Throws what the SDK throws, and the signal's reason; then no part is left behind. */
+export async function uploadInParts(
+  client: S3Client,
+  place: ObjectPlace,
+  path: string,
+  { signal, onProgress }: TransferOptions,
+): Promise<{ size: number; sha256: string; etag: string }> {
+  const target = { Bucket: place.bucket, Key: place.key };
+  const sending = signal ? { abortSignal: signal } : {};
+  const writer = randomUUID();
+  const create = { ...target, ...checksum, Metadata: { [writerMetadata]: writer } };
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(create), sending);
+  const upload = { ...target, UploadId };
+
+  const hash = createHash('sha256');
+  let size = 0;
+  let sent = 0;
+  const parts: CompletedPart[] = [];
+
+  async function* read(): AsyncGenerator<{ PartNumber: number; Body: Buffer }> {
+    let PartNumber = 0;
+    for await (const chunk of createReadStream(path, { highWaterMark: partBytes })) {
+      const Body = chunk as Buffer;
+      hash.update(Body);
+      size += Body.length;
+      PartNumber += 1;
+      yield { PartNumber, Body };
+    }
+  }
+
+  // The lanes share one reader. A lane that fails ends it, so the others stop after their part.
+  const chunks = read();
+  async function lane(): Promise<void> {
+    for await (const { PartNumber, Body } of chunks) {
+      const part = { ...upload, PartNumber, Body, ChecksumAlgorithm: checksum.ChecksumAlgorithm };
+      const { ETag, ChecksumCRC64NVME } = await client.send(new UploadPartCommand(part), sending);
+      parts.push({ PartNumber, ETag, ChecksumCRC64NVME });
+      sent += Body.length;
+      onProgress?.(sent);
+    }
+  }
+
+  try {
+    const lanes = await Promise.allSettled(Array.from({ length: partsInFlight }, lane));
+    for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
+    const Parts = parts.toSorted((a, b) => a.PartNumber! - b.PartNumber!);
+    const complete = new CompleteMultipartUploadCommand({
+      ...upload,
+      ChecksumType: checksum.ChecksumType,
+      MultipartUpload: { Parts },
+    });
+    const { ETag } = await client.send(complete, sending);
+    return { size, sha256: hash.digest('hex'), etag: ETag! };
+  } catch (error) {
+    if ((error as Error).name === 'NoSuchUpload') {
+      // Completed, and the reply lost: the second try finds no upload, but our object.
+      const there = await client
+        .send(new HeadObjectCommand(target), sending)
+        .catch(() => undefined);
+      if (there?.Metadata?.[writerMetadata] === writer) {
+        return { size, sha256: hash.digest('hex'), etag: there.ETag! };
+      }
+    }
+    // Should this fail too, the sweeper finds the parts.
+    await client.send(new AbortMultipartUploadCommand(upload)).catch(() => undefined);
+    throw error;
+  }
+}

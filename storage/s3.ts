@@ -1,0 +1,369 @@
+/** The object store over S3. With s3-upload.ts the only file that knows the AWS SDK. */
+import {
+  AbortMultipartUploadCommand,
+  CreateBucketCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  S3Client,
+  paginateListObjectsV2,
+} from '@aws-sdk/client-s3';
+import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { createHash, randomUUID } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { backoff } from './backoff.ts';
+import { sha256Hex } from './hash.ts';
+import { isConflict, translate, wasRepeated } from './s3-errors.ts';
+import { partBytes, uploadInParts, writerMetadata } from './s3-upload.ts';
+import { DamagedObject, TransientStorageError } from './store.ts';
+import type {
+  CallOptions,
+  ObjectPlace,
+  ObjectStore,
+  PutOptions,
+  TransferOptions,
+} from './store.ts';
+
+/** Credentials left out come from the SDK's own chain: environment, profile, role of the machine. */
+export interface S3Settings {
+  readonly bucket: string;
+  /** Of another server than AWS, with scheme and port. */
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly credentials?:
+    | { readonly accessKeyId: string; readonly secretAccessKey: string }
+    | undefined;
+  /** Make the bucket when it is not there. */
+  readonly createBucket?: boolean | undefined;
+  readonly limits?: Partial<S3Limits> | undefined;
+}
+
+/** Times in milliseconds. The SDK's own defaults are none at all: a stalled server would hold a run for ever. */
+export interface S3Limits {
+  readonly connectMs: number;
+  /** The longest silence within an answer; alone catches a body that stalls. */
+  readonly silenceMs: number;
+  /** From a request's first byte to its answer's first. */
+  readonly answerMs: number;
+  /** Tries of one request. */
+  readonly attempts: number;
+}
+
+const defaultLimits: S3Limits = {
+  connectMs: 5_000,
+  silenceMs: 30_000,
+  answerMs: 120_000,
+  attempts: 6,
+};
+
+/** Above it a file goes up in parts; below, the extra requests cost more than they win. */
+const singlePutBytes = 2 * partBytes;
+/** Tries of what the SDK leaves to us: bodies that break off, and writes that met another. */
+const ownAttempts = 6;
+
+/** Connects, and makes sure of the bucket. Throws `StorageAccessError` when it is not there or not ours. */
+export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
+  const limits = { ...defaultLimits, ...settings.limits };
+  const client = new S3Client({
+    ...(settings.endpoint === undefined
+      ? {}
+      : { endpoint: settings.endpoint, forcePathStyle: true, region: 'us-east-1' }),
+    ...(settings.region === undefined ? {} : { region: settings.region }),
+    ...(settings.credentials === undefined ? {} : { credentials: settings.credentials }),
+    maxAttempts: limits.attempts,
+    requestHandler: {
+      connectionTimeout: limits.connectMs,
+      socketTimeout: limits.silenceMs,
+      requestTimeout: limits.answerMs,
+      throwOnRequestTimeout: true, // without it requestTimeout only logs
+    },
+  });
+  try {
+    await ensureBucket(client, settings);
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return new S3Store(client, settings.bucket);
+}
+
+async function ensureBucket(client: S3Client, settings: S3Settings): Promise<void> {
+  const place = { bucket: settings.bucket, key: '' };
+  try {
+    if (settings.createBucket) await client.send(new CreateBucketCommand({ Bucket: place.bucket }));
+    else await client.send(new HeadBucketCommand({ Bucket: place.bucket }));
+  } catch (error) {
+    if ((error as Error).name === 'BucketAlreadyOwnedByYou') return;
+    throw translate(missingBucket(error), place);
+  }
+}
+
+/** HEAD has no body to name the error in: a 404 for a bucket comes as a plain `NotFound`. */
+function missingBucket(error: unknown): unknown {
+  if ((error as Error).name === 'NotFound') {
+    return Object.assign(error as Error, { name: 'NoSuchBucket', message: 'no such bucket' });
+  }
+  return error;
+}
+
+class S3Store implements ObjectStore {
+  readonly bucket: string;
+  readonly #client: S3Client;
+
+  constructor(client: S3Client, bucket: string) {
+    this.#client = client;
+    this.bucket = bucket;
+  }
+
+  async get(key: string, options: CallOptions = {}): Promise<{ bytes: Uint8Array; etag: string }> {
+    return this.#read(key, options, async (answer) => ({
+      bytes: await answer.Body!.transformToByteArray(),
+      etag: answer.ETag!,
+    }));
+  }
+
+  async getRange(
+    key: string,
+    range: { offset: number; length: number },
+    options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    const bytes = `bytes=${range.offset}-${range.offset + range.length - 1}`;
+    return this.#read(key, { ...options, range: bytes }, (answer) =>
+      answer.Body!.transformToByteArray(),
+    );
+  }
+
+  async getToFile(
+    key: string,
+    path: string,
+    options: TransferOptions = {},
+  ): Promise<{ size: number; sha256: string }> {
+    const temporary = `${path}.${randomUUID()}.part`;
+    try {
+      const result = await this.#read(key, options, async (answer) => {
+        await using file = await open(temporary, 'w');
+        return await hashed(answer, options, (chunk) => file.writeFile(chunk));
+      });
+      await rename(temporary, path);
+      return result;
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  async digest(
+    key: string,
+    options: TransferOptions = {},
+  ): Promise<{ size: number; sha256: string }> {
+    return this.#read(key, options, (answer) => hashed(answer, options));
+  }
+
+  async head(
+    key: string,
+    options: CallOptions = {},
+  ): Promise<{ size: number; etag: string; lastModified: Date } | undefined> {
+    const answer = await this.#head(key, options);
+    if (!answer) return undefined;
+    return {
+      size: answer.ContentLength!,
+      etag: answer.ETag!,
+      lastModified: answer.LastModified!,
+    };
+  }
+
+  async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<{ etag: string }> {
+    const condition =
+      options.ifNoneMatch !== undefined
+        ? `If-None-Match: ${options.ifNoneMatch}`
+        : options.ifMatch !== undefined
+          ? `If-Match: ${options.ifMatch}`
+          : undefined;
+    const writer = randomUUID();
+    const command = new PutObjectCommand({
+      Bucket: this.bucket,
+      Key: key,
+      Body: bytes,
+      IfNoneMatch: options.ifNoneMatch,
+      IfMatch: options.ifMatch,
+      ContentType: options.contentType,
+      ...(condition === undefined ? {} : { Metadata: { [writerMetadata]: writer } }),
+    });
+    let repeated = false;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return { etag: (await this.#client.send(command, sending(options))).ETag! };
+      } catch (error) {
+        repeated ||= wasRepeated(error);
+        if (isConflict(error) && attempt < ownAttempts) {
+          await backoff(attempt, options.signal);
+          continue;
+        }
+        // The first try may have taken and only its answer been lost: then the condition fails on
+        // our own write. Bytes do not tell (another may write the same); the token does.
+        if (condition !== undefined && repeated) {
+          const there = await this.#head(key, options);
+          if (there?.Metadata?.[writerMetadata] === writer) return { etag: there.ETag! };
+        }
+        throw translate(error, this.#at(key), {
+          ...options,
+          ...(condition === undefined ? {} : { condition }),
+        });
+      }
+    }
+  }
+
+  async putFile(
+    key: string,
+    path: string,
+    options: TransferOptions = {},
+  ): Promise<{ size: number; sha256: string; etag: string }> {
+    if ((await stat(path)).size <= singlePutBytes) {
+      const bytes = await readFile(path);
+      const { etag } = await this.put(key, bytes, options);
+      options.onProgress?.(bytes.length);
+      return { size: bytes.length, sha256: sha256Hex(bytes), etag };
+    }
+    return uploadInParts(this.#client, this.#at(key), path, options).catch((error: unknown) => {
+      throw translate(error, this.#at(key), options);
+    });
+  }
+
+  async *list(prefix: string, options: CallOptions = {}) {
+    const pages = paginateListObjectsV2(
+      { client: this.#client },
+      { Bucket: this.bucket, Prefix: prefix },
+      sending(options),
+    );
+    try {
+      for await (const page of pages) {
+        for (const { Key, Size, ETag, LastModified } of page.Contents ?? []) {
+          yield { key: Key!, size: Size!, etag: ETag!, lastModified: LastModified! };
+        }
+      }
+    } catch (error) {
+      throw translate(error, this.#at(prefix), options);
+    }
+  }
+
+  async delete(keys: readonly string[], options: CallOptions = {}): Promise<void> {
+    const most = 1000; // of one DeleteObjects request
+    for (let first = 0; first < keys.length; first += most) {
+      const batch = keys.slice(first, first + most);
+      const command = new DeleteObjectsCommand({
+        Bucket: this.bucket,
+        Delete: { Objects: batch.map((key) => ({ Key: key })), Quiet: true },
+      });
+      const answer = await this.#client.send(command, sending(options)).catch((error: unknown) => {
+        throw translate(error, this.#at(batch[0]!), options);
+      });
+      const failed = answer.Errors?.[0];
+      if (failed) {
+        const problem = `not deleted, nor were ${answer.Errors!.length - 1} more (${failed.Code}: ${failed.Message})`;
+        throw new TransientStorageError(this.#at(failed.Key ?? ''), problem);
+      }
+    }
+  }
+
+  async abortUploadsBefore(date: Date, options: CallOptions = {}): Promise<number> {
+    let aborted = 0;
+    let marker: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } = {};
+    try {
+      for (;;) {
+        const command = new ListMultipartUploadsCommand({ Bucket: this.bucket, ...marker });
+        const page = await this.#client.send(command, sending(options));
+        for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+          if (Initiated! >= date) continue;
+          await this.#abortUpload(Key!, UploadId!, options);
+          aborted += 1;
+        }
+        if (!page.IsTruncated) return aborted;
+        marker = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      }
+    } catch (error) {
+      throw translate(error, this.#at(''), options);
+    }
+  }
+
+  close(): void {
+    this.#client.destroy();
+  }
+
+  #at(key: string): ObjectPlace {
+    return { bucket: this.bucket, key };
+  }
+
+  async #head(key: string, options: CallOptions) {
+    const command = new HeadObjectCommand({ Bucket: this.bucket, Key: key });
+    try {
+      return await this.#client.send(command, sending(options));
+    } catch (error) {
+      if ((error as Error).name === 'NotFound') return undefined;
+      throw translate(error, this.#at(key), options);
+    }
+  }
+
+  /** The SDK retries a request until its answer begins; when the body breaks off, we begin again. */
+  async #read<T>(
+    key: string,
+    options: CallOptions & { range?: string },
+    receive: (answer: GetObjectCommandOutput) => Promise<T>,
+  ): Promise<T> {
+    const command = new GetObjectCommand({ Bucket: this.bucket, Key: key, Range: options.range });
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await this.#client.send(command, sending(options)).catch((error: unknown) => {
+        throw translate(error, this.#at(key), options);
+      });
+      try {
+        return await receive(answer);
+      } catch (error) {
+        const translated = translate(error, this.#at(key), options);
+        const damaged = translated instanceof DamagedObject;
+        const passing = damaged || translated instanceof TransientStorageError;
+        // Bytes hurt on the way come right the second time; bytes hurt at rest never.
+        if (!passing || attempt === (damaged ? 2 : ownAttempts)) {
+          if (!damaged) throw translated;
+          throw new DamagedObject(this.#at(key), translated.problem, {
+            cause: error,
+            etag: answer.ETag,
+          });
+        }
+        await backoff(attempt, options.signal);
+      }
+    }
+  }
+
+  async #abortUpload(key: string, uploadId: string, options: CallOptions): Promise<void> {
+    const command = new AbortMultipartUploadCommand({
+      Bucket: this.bucket,
+      Key: key,
+      UploadId: uploadId,
+    });
+    await this.#client.send(command, sending(options)).catch((error: unknown) => {
+      if ((error as Error).name !== 'NoSuchUpload') throw error;
+    });
+  }
+}
+
+const sending = ({ signal }: CallOptions): { abortSignal?: AbortSignal } =>
+  signal ? { abortSignal: signal } : {};
+
+async function hashed(
+  answer: GetObjectCommandOutput,
+  options: TransferOptions,
+  write?: (chunk: Buffer) => Promise<void>,
+): Promise<{ size: number; sha256: string }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const chunk of answer.Body as Readable) {
+    hash.update(chunk as Buffer);
+    await write?.(chunk as Buffer);
+    size += (chunk as Buffer).length;
+    options.onProgress?.(size);
+  }
+  return { size, sha256: hash.digest('hex') };
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolveConfig } from '../../activities/resolve-config.ts';
+
+/** The problems a wrong input is refused with. */
+async function problemsOf(input: unknown): Promise<string[]> {
+  let problems: string[] = [];
+  await assert.rejects(resolveConfig(input), (error: Error & { details: unknown }) => {
+    assert.equal(error.name, 'InvalidConfig');
+    ({ problems } = error.details as { problems: string[] });
+    return true;
+  });
+  return problems;
+}
+
+test('no input, null and {} all mean the preset quickstart', async () => {
+  const nothing = await resolveConfig();
+  assert.equal(nothing.preset, 'quickstart');
+  assert.deepEqual(await resolveConfig(null), nothing);
+  assert.deepEqual(await resolveConfig({}), nothing);
+});
+
+test('what a user writes is laid over the preset, key by key', async () => {
+  const { config } = await resolveConfig({ training: { epochs: 2 } });
+  assert.equal(config.training.epochs, 2);
+  assert.equal(config.training.batchSize, (await resolveConfig()).config.training.batchSize);
+});
+
+test('the preset article has the parameters of the article', async () => {
+  const { model, training } = (await resolveConfig({ preset: 'article' })).config;
+  assert.equal(model.weights, 'imagenet');
+  assert.equal(model.trainable, 'head+batchnorm');
+  assert.equal(model.dropout, 0.5);
+  assert.equal(training.batchSize, 32);
+  assert.deepEqual(training.learningRate, { schedule: 'constant', initial: 0.01, warmupSteps: 0 });
+  assert.equal(training.optimizer.rho, 0.9);
+  assert.equal(training.validateEverySteps, 500);
+});
+
+test('an unknown key is named', async () => {
+  const problems = await problemsOf({ training: { epocs: 3 } });
+  assert.deepEqual(problems, ['training: Unrecognized key: "epocs"']);
+});
+
+test('a wrong type is named with its key and value', async () => {
+  const [problem] = await problemsOf({ training: { epochs: 'ten' } });
+  assert.match(problem!, /^training\.epochs: "ten": .*expected number/);
+});
+
+test('every problem is named, not only the first', async () => {
+  const problems = await problemsOf({ seed: -1, model: { imageSize: 16 } });
+  assert.equal(problems.length, 2);
+  assert.match(problems[1]!, /^model\.imageSize: 16: images under 32 px/);
+});
+
+test('a split that does not sum to 1 is refused with the sum', async () => {
+  const [problem] = await problemsOf({ dataset: { split: { train: 0.7 } } });
+  assert.match(problem!, /^dataset\.split: .*must be 1, got 0\.7 \+ 0\.2 \+ 0\.2 = 1\.0/);
+});
+
+test('a batch larger than the training set is refused', async () => {
+  const [problem] = await problemsOf({ dataset: { limit: 100 }, training: { batchSize: 64 } });
+  assert.match(problem!, /^training\.batchSize: 64 is larger than the training set, about 60 images/);
+});
+
+test('freezing random convolutions is refused', async () => {
+  const [problem] = await problemsOf({ model: { trainable: 'head' } });
+  assert.match(problem!, /^model\.trainable: 'head' freezes convolutions/);
+});
+
+test('an unknown preset is refused with the list of presets', async () => {
+  assert.deepEqual(await problemsOf({ preset: 'fast' }), [
+    'preset: "fast" is none of quickstart, article',
+  ]);
+});
+
+test('an input that is no object is refused', async () => {
+  assert.deepEqual(await problemsOf([1]), ['input: expected an object, got [1]']);
+});

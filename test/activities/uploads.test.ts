@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { openUploads } from '../../activities/uploads.ts';
+import type { SavedCheckpoint } from '../../model/checkpoint.ts';
+
+async function savedState(step: number): Promise<SavedCheckpoint> {
+  const directory = await mkdtemp(join(tmpdir(), 'nightshift-upload-'));
+  return { checkpoint: { run: 'run', lineage: 'l', step }, parent: null, directory };
+}
+
+test('states go up in order, one at a time, and their folders are deleted', async () => {
+  const uploads = openUploads();
+  const order: string[] = [];
+  const states = [await savedState(1), await savedState(2)];
+  for (const saved of states) {
+    const { step } = saved.checkpoint;
+    uploads.add(saved, async () => {
+      order.push(`begin ${step}`);
+      await new Promise(setImmediate);
+      order.push(`end ${step}`);
+    });
+  }
+  await uploads.settled('run');
+  assert.deepEqual(order, ['begin 1', 'end 1', 'begin 2', 'end 2']);
+  assert.equal(uploads.durable('run')?.step, 2);
+  for (const { directory } of states) await assert.rejects(stat(directory), { code: 'ENOENT' });
+});
+
+test('a failed upload is tried again before its successor, and throws when it fails again', async () => {
+  const uploads = openUploads();
+  const order: string[] = [];
+  const [first, second] = [await savedState(1), await savedState(2)];
+  let faults = 2;
+  uploads.add(first, async () => {
+    order.push('1');
+    if (faults-- > 0) throw new Error('store is away');
+  });
+  uploads.add(second, async () => void order.push('2'));
+  await assert.rejects(uploads.settled('run'), /store is away/);
+  assert.equal(uploads.durable('run'), undefined);
+  await uploads.settled('run');
+  assert.deepEqual(order, ['1', '1', '1', '2']);
+  assert.equal(uploads.durable('run')?.step, 2);
+});
+
+test('a run with nothing to upload is settled', async () => {
+  await openUploads().settled('another run');
+});

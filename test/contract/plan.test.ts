@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  batchSizeOf,
+  isValidated,
+  nextMilestone,
+  planShards,
+  planTraining,
+  position,
+} from '../../contract/plan.ts';
+
+test('shards cover every record once, in order, and none is over the bound', () => {
+  for (const samples of [1, 2, 99, 100, 101, 12_345]) {
+    const shards = planShards(samples, 3_072, 100 * 3_072);
+    let next = 0;
+    for (const [index, shard] of shards.entries()) {
+      assert.equal(shard.index, index);
+      assert.equal(shard.first, next);
+      assert.ok(shard.count >= 1 && shard.count <= 100, `${shard.count} records`);
+      next += shard.count;
+    }
+    assert.equal(next, samples);
+  }
+});
+
+test('a record larger than the bound gets a shard of its own', () => {
+  assert.equal(planShards(3, 1_000, 10).length, 3);
+});
+
+const plan = planTraining(100, { batchSize: 32, epochs: 3, validateEverySteps: 5 });
+
+test('an epoch takes each sample once: its last batch is smaller', () => {
+  assert.equal(plan.stepsPerEpoch, 4);
+  const batches = [0, 1, 2, 3].map((step) => batchSizeOf(plan, step));
+  assert.deepEqual(batches, [32, 32, 32, 4]);
+  assert.equal(batchSizeOf(plan, 4), 32);
+});
+
+test('the position of a step is its epoch and its first sample in it', () => {
+  assert.deepEqual(position(plan, 0), { epoch: 0, sampleInEpoch: 0 });
+  assert.deepEqual(position(plan, 7), { epoch: 1, sampleInEpoch: 96 });
+  assert.deepEqual(position(plan, 8), { epoch: 2, sampleInEpoch: 0 });
+});
+
+test('milestones are validations, ends of epochs and the last step', () => {
+  const milestones: number[] = [];
+  for (let step = 0; step < plan.steps; ) milestones.push((step = nextMilestone(plan, step)));
+  assert.deepEqual(milestones, [4, 5, 8, 10, 12]);
+});
+
+test('the state after the last step is validated whatever the interval', () => {
+  assert.deepEqual(
+    [4, 5, 8, 10, 12].filter((step) => isValidated(plan, step)),
+    [5, 10, 12],
+  );
+});

@@ -1,0 +1,16 @@
+/** Inputs of a training that never runs, for tests of what is derived from them. */
+import { configSchema } from '../../contract/config.ts';
+import type { ConfigInput } from '../../contract/config.ts';
+import type { TrainingInputs } from '../../contract/stages.ts';
+
+export function trainingInputs(config: ConfigInput = {}): TrainingInputs {
+  return {
+    run: 'run-1',
+    config: configSchema.parse(config),
+    classes: ['cat', 'dog'],
+    split: '1'.repeat(64),
+    train: '2'.repeat(64),
+    validation: '3'.repeat(64),
+    samples: 1_000,
+  };
+}

@@ -1,0 +1,57 @@
+/** The settings of a worker's process: the only reader of process.env. */
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const environmentSchema = z.object({
+  /** The bucket that holds everything. Endpoint, region and credentials are the AWS SDK's own variables. */
+  NIGHTSHIFT_BUCKET: z.string().min(3).default('nightshift'),
+  /** Where the shard cache and what is under way lie; anything there may be deleted when no worker runs. */
+  NIGHTSHIFT_STATE: z.string().min(1).default(join(tmpdir(), 'nightshift')),
+  NIGHTSHIFT_CACHE_GIB: z.coerce.number().positive().default(20),
+  /** Data activities at once; 0: none, for a process that takes workflows only. */
+  NIGHTSHIFT_DATA_SLOTS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(Math.max(1, availableParallelism() - 1)),
+  /** 1: end at once when TensorFlow sees no GPU. */
+  REQUIRE_GPU: z.enum(['0', '1']).default('0'),
+  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  AWS_REGION: z.string().default('us-east-1'),
+});
+
+export interface Settings {
+  readonly bucket: string;
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly stateDirectory: string;
+  readonly cacheBytes: number;
+  readonly dataSlots: number;
+  readonly requireGpu: boolean;
+}
+
+/** Throws one line a wrong variable. */
+export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
+  const parsed = environmentSchema.safeParse(environment);
+  if (!parsed.success) {
+    throw new Error(
+      parsed.error.issues
+        .map(({ path, message }) => {
+          const name = String(path[0]);
+          return `${name}=${environment[name] ?? ''}: ${message}`;
+        })
+        .join('\n'),
+    );
+  }
+  const values = parsed.data;
+  return {
+    bucket: values.NIGHTSHIFT_BUCKET,
+    endpoint: values.AWS_ENDPOINT_URL_S3,
+    region: values.AWS_REGION,
+    stateDirectory: values.NIGHTSHIFT_STATE,
+    cacheBytes: values.NIGHTSHIFT_CACHE_GIB * 2 ** 30,
+    dataSlots: values.NIGHTSHIFT_DATA_SLOTS,
+    requireGpu: values.REQUIRE_GPU === '1',
+  };
+}

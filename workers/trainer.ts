@@ -1,0 +1,32 @@
+/** The trainer's process: holds one program and its state, and does what its parent asks, one thing at a time. */
+import type { FromTrainer, ToTrainer } from '../model/trainer-messages.ts';
+import { openTrainerSession } from '../model/trainer-session.ts';
+
+const send = (message: FromTrainer): void => {
+  process.send?.(message);
+};
+
+/** The parent is gone: what is not saved will be computed again. */
+process.once('disconnect', () => process.exit(0));
+// Signals to the whole group (Ctrl-C) are the parent's to act on: it asks for a stop.
+process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
+
+const session = openTrainerSession(send);
+let queue: Promise<void> = Promise.resolve();
+process.on('message', (message: ToTrainer) => {
+  if (message.type === 'stop') session.stop();
+  else queue = queue.then(() => answer(message));
+});
+
+async function answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
+  try {
+    send(await session.answer(message));
+  } catch (error) {
+    const {
+      name,
+      message: text,
+      stack,
+    } = error instanceof Error ? error : new Error(String(error));
+    send({ type: 'failed', name, message: text, ...(stack !== undefined && { stack }) });
+  }
+}

@@ -1,0 +1,36 @@
+/** What all workers share: the connection, the run until told to stop, the end with the supervisor. */
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import type { WorkerOptions } from '@temporalio/worker';
+import { heartbeatThrottleMs, shutdownGraceMs } from '../contract/timing.ts';
+
+/** The options each kind of worker chooses itself. */
+type OwnOptions = Pick<
+  WorkerOptions,
+  'taskQueue' | 'activities' | 'workflowsPath' | 'maxConcurrentActivityTaskExecutions'
+>;
+
+/**
+ * Runs one worker until SIGTERM or SIGINT, or until the supervisor that started this process is
+ * gone. Activities are told at once: all of the grace period is theirs, to save and hand back.
+ */
+export async function runWorker(options: OwnOptions): Promise<void> {
+  Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const connection = await NativeConnection.connect(connectionOptions ?? {});
+  try {
+    const worker = await Worker.create({
+      ...options,
+      connection,
+      namespace,
+      maxHeartbeatThrottleInterval: heartbeatThrottleMs,
+      shutdownGraceTime: 0,
+      shutdownForceTime: shutdownGraceMs,
+    });
+    process.once('disconnect', () => worker.shutdown());
+    process.send?.({ type: 'ready' });
+    await worker.run();
+  } finally {
+    await connection.close();
+  }
+}

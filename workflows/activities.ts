@@ -1,0 +1,49 @@
+/** Every activity as the workflows call it: its queue, its timeouts and its retries, each with the reason. */
+import { proxyActivities } from '@temporalio/workflow';
+import type { RetryPolicy } from '@temporalio/workflow';
+import type { DataActivities } from '../activities/data.ts';
+import type { ModelActivities } from '../activities/model.ts';
+import { nonRetryableFailures } from '../contract/failures.ts';
+import { gpuQueue } from '../contract/queues.ts';
+import { heartbeatTimeoutMs } from '../contract/timing.ts';
+
+/** Data activities are idempotent by their output key: retried until the store or the source is back. */
+const retry: RetryPolicy = {
+  initialInterval: '1 second',
+  backoffCoefficient: 2,
+  maximumInterval: '1 minute',
+  maximumAttempts: 8,
+  nonRetryableErrorTypes: nonRetryableFailures,
+};
+
+/** Steps that read and write small objects. */
+export const quick = proxyActivities<
+  Pick<DataActivities, 'resolveConfig' | 'openStage' | 'sealStage' | 'pruneCheckpoints'>
+>({ startToCloseTimeout: '2 minutes', retry });
+
+/** Steps that move or make data: a download may take hours, a silent worker is noticed in seconds. */
+export const data = proxyActivities<
+  Pick<
+    DataActivities,
+    'ingestDataset' | 'splitDataset' | 'writeShard' | 'augmentShard' | 'writeReport'
+  >
+>({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });
+
+/**
+ * Training is tried once: the workflow loops, since after a failure it may have to ask for another
+ * worker, make shards again or take a decision first.
+ */
+export const training = proxyActivities<Pick<ModelActivities, 'trainSteps'>>({
+  taskQueue: gpuQueue,
+  startToCloseTimeout: '25 hours',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry: { maximumAttempts: 1 },
+});
+
+/** Other model activities do not build on one another: retried like data. */
+export const model = proxyActivities<Pick<ModelActivities, 'resolveNumerics' | 'predictShard'>>({
+  taskQueue: gpuQueue,
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry,
+});

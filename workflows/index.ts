@@ -1,0 +1,2 @@
+/** The workflow types a worker offers. */
+export { trainingPipeline } from './pipeline.ts';

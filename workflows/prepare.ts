@@ -1,0 +1,82 @@
+/** Shards: the base sets once, and each epoch's augmented set, made one epoch ahead of the trainer. */
+import type { ActivityFunctionWithOptions } from '@temporalio/workflow';
+import type { Config } from '../contract/config.ts';
+import { sides } from '../contract/manifests.ts';
+import type { Side } from '../contract/manifests.ts';
+import { augmentedShards } from '../contract/stages.ts';
+import type {
+  BaseShards,
+  OpenedStage,
+  PartInput,
+  PartedStage,
+  TrainingInputs,
+} from '../contract/stages.ts';
+import { data, quick } from './activities.ts';
+import type { Advance } from './progress.ts';
+import { inWindow } from './window.ts';
+
+/** Part activities under way at once: keeps many workers busy, and bounds the history's bursts. */
+const partsAtOnce = 32;
+
+/** Writes the decoded, resized images of each side as shards. */
+export async function prepareBaseShards(
+  split: string,
+  config: Config,
+  advance: Advance,
+): Promise<Record<Side, OpenedStage>> {
+  const stages = sides.map((side): BaseShards => ({
+    kind: 'base',
+    split,
+    side,
+    imageSize: config.model.imageSize,
+    shardBytes: config.dataset.shardBytes,
+  }));
+  const opened = await Promise.all(stages.map((stage) => quick.openStage({ stage })));
+  const total = opened.reduce((sum, { parts }) => sum + parts, 0);
+  let done = 0;
+  await Promise.all(
+    stages.map((stage, index) =>
+      makeParts(stage, opened[index] as OpenedStage, data.writeShard, `${stage.side} shard`, () =>
+        advance(++done, total),
+      ),
+    ),
+  );
+  const [train, validation, test] = opened as [OpenedStage, OpenedStage, OpenedStage];
+  return { train, validation, test };
+}
+
+/**
+ * Makes the augmented shards of one epoch; at once when they are there already. `deep`: their
+ * bytes are checked too, and damaged ones made again.
+ */
+export async function prepareEpoch(
+  inputs: TrainingInputs,
+  epoch: number,
+  deep = false,
+): Promise<void> {
+  const stage = augmentedShards(inputs, epoch);
+  const opened = await quick.openStage({ stage, deep });
+  await makeParts(stage, opened, data.augmentShard, `epoch ${epoch + 1} augmented shard`);
+}
+
+/** Makes the parts of an opened stage and seals it; a sealed one is done. */
+export async function makeParts<Stage extends PartedStage>(
+  stage: Stage,
+  opened: OpenedStage,
+  makePart: ActivityFunctionWithOptions<(input: PartInput<Stage>) => Promise<void>>,
+  name: string,
+  onPart: () => void = () => undefined,
+): Promise<void> {
+  const { digest, parts, sealed } = opened;
+  if (sealed) return;
+  await inWindow(
+    Array.from({ length: parts }, (_, part) => part),
+    partsAtOnce,
+    async (part) => {
+      const summary = `${name} ${part + 1}/${parts}`;
+      await makePart.executeWithOptions({ summary }, [{ stage, digest, part }]);
+      onPart();
+    },
+  );
+  await quick.sealStage(stage);
+}

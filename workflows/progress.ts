@@ -1,0 +1,77 @@
+/** What the run says of itself: the query `progress` and the current details that the Temporal UI shows. */
+import { setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { stageNames } from '../contract/progress.ts';
+import type {
+  RunProgress,
+  RunResult,
+  StageName,
+  StageProgress,
+  TrainingProgress,
+} from '../contract/progress.ts';
+import { progressMarkdown } from './markdown.ts';
+import { progressQuery } from './messages.ts';
+
+/** Tells how many parts of a stage are done. */
+export type Advance = (done: number, total: number) => void;
+
+export interface Progress {
+  /** Runs one stage and keeps its times, parts and end. */
+  stage<T>(name: StageName, work: (advance: Advance) => Promise<T>): Promise<T>;
+  preset(name: string): void;
+  training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
+  problem(message: string): void;
+  stages(): readonly StageProgress[];
+  finish(result: RunResult): RunResult;
+}
+
+/** Starts answering the query `progress` for this workflow. */
+export function openProgress(run: string): Progress {
+  let state: RunProgress = {
+    run,
+    preset: '',
+    stages: stageNames.map((name) => ({ name, status: 'waiting' })),
+  };
+  const update = (change: Partial<RunProgress>): void => {
+    state = { ...state, ...change };
+    setCurrentDetails(progressMarkdown(state));
+  };
+  const updateStage = (name: StageName, change: Partial<StageProgress>): void =>
+    update({
+      stages: state.stages.map((stage) => (stage.name === name ? { ...stage, ...change } : stage)),
+    });
+  setHandler(progressQuery, () => state, {
+    description: 'How far the run is: stages, training milestones, and the result when done.',
+  });
+
+  return {
+    async stage(name, work) {
+      updateStage(name, { status: 'running', startedAt: Date.now() });
+      try {
+        const result = await work((done, total) => updateStage(name, { done, total }));
+        updateStage(name, { status: 'done', endedAt: Date.now() });
+        return result;
+      } catch (failure) {
+        const note = failure instanceof Error ? rootCause(failure).message : String(failure);
+        updateStage(name, { status: 'failed', endedAt: Date.now(), note });
+        throw failure;
+      }
+    },
+    preset: (preset) => update({ preset }),
+    training(change) {
+      const training = change(state.training);
+      update({ training });
+      updateStage('train', { done: training.step, total: training.steps });
+    },
+    problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
+    stages: () => state.stages,
+    finish(result) {
+      update({ result });
+      return result;
+    },
+  };
+}
+
+/** The error that started it: Temporal wraps an activity's error in an ActivityFailure. */
+export function rootCause(failure: Error): Error {
+  return failure.cause instanceof Error ? rootCause(failure.cause) : failure;
+}
