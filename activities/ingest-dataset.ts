@@ -3,6 +3,7 @@ import { log } from '@temporalio/activity';
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { NightshiftError } from '../contract/failures.ts';
 import { sourcePointerKey, stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
@@ -122,7 +123,7 @@ async function ingestAddress(
 interface Archive {
   readonly sha256: string;
   /** Reads the archive, then deletes the local copy. */
-  read(parse: (stream: NodeJS.ReadableStream) => Promise<CifarDataset>): Promise<CifarDataset>;
+  read(parse: (stream: Readable) => Promise<CifarDataset>): Promise<CifarDataset>;
 }
 
 /** A partial download of an earlier attempt goes on: the path follows from the address. */

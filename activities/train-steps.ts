@@ -223,6 +223,7 @@ async function untilStopped<T>(
   signal: AbortSignal,
   work: () => Promise<T>,
 ): Promise<T> {
+  signal.throwIfAborted();
   const stop = (): void => trainer.client.tell({ type: 'stop' });
   signal.addEventListener('abort', stop, { once: true });
   try {

@@ -80,6 +80,7 @@ async function open(
   try {
     connection = await Connection.connect({
       ...options,
+      connectTimeout: '5 seconds',
       // A local server that was killed is back in a second; the default waits for up to two minutes.
       channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000 },
     });

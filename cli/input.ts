@@ -43,7 +43,10 @@ export function addInputOptions(command: Command): Command {
     .option(
       '--set <key=value>',
       'set one key of the configuration, its value as JSON or a plain string; may be repeated',
-      (text: string, before: readonly Setting[] = []) => [...before, parseSetting(text)],
+      (text: string, before: readonly Setting[] | undefined) => [
+        ...(before ?? []),
+        parseSetting(text),
+      ],
     );
 }
 
@@ -82,7 +85,7 @@ export function describeInput(input: RunInput): string {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
     return `--set ${/^[\w.,:/=@+-]*$/.test(text) ? `${path}=${text}` : `'${path}=${text}'`}`;
   });
-  return [...(preset === undefined ? [] : [`--preset ${preset}`]), ...parts].join(' ');
+  return [...(typeof preset === 'string' ? [`--preset ${preset}`] : []), ...parts].join(' ');
 }
 
 function withSetting(record: JsonRecord, setting: Setting, depth: number): JsonRecord {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { defaultPreset } from '../contract/presets.ts';
 import { CommandError } from './cli.ts';
-import type { JsonRecord, RunInput } from './input.ts';
+import type { RunInput } from './input.ts';
 
 const unfinishedRunSchema = z.strictObject({
   workflowId: z.string().min(1),
@@ -29,8 +29,7 @@ export async function readUnfinishedRun(root: string): Promise<UnfinishedRun | u
     throw error;
   }
   try {
-    const { workflowId, input } = unfinishedRunSchema.parse(JSON.parse(text));
-    return { workflowId, input: input as JsonRecord };
+    return unfinishedRunSchema.parse(JSON.parse(text));
   } catch (error) {
     throw new CommandError(
       `${file} does not name a run; delete it to start a new one.`,

@@ -26,13 +26,16 @@ import type { RunInput } from './input.ts';
 
 export const workflowType = 'trainingPipeline';
 
-/** A call that takes longer counts as a server that is away; the next look asks again. */
-const deadlineMs = 3_000;
+/** A look that takes longer counts as a server that is away; the next look asks again. */
+const lookDeadlineMs = 3_000;
+
+/** What is asked once may wait for a server that has just begun. */
+const orderDeadlineMs = 30_000;
 
 /** The server does not answer, or not now: asking again later is right. */
 export class ServerAway extends Error {
   constructor(cause: unknown) {
-    super('the Temporal server does not answer', { cause });
+    super('The Temporal server does not answer; try again once it is back.', { cause });
     this.name = 'ServerAway';
   }
 }
@@ -92,7 +95,11 @@ export interface Runs {
 }
 
 export function runsOf(client: Client): Runs {
-  const ask = async <T>(id: string, question: () => Promise<T>): Promise<T> => {
+  const ask = async <T>(
+    id: string,
+    question: () => Promise<T>,
+    deadlineMs = lookDeadlineMs,
+  ): Promise<T> => {
     try {
       return await client.withDeadline(Date.now() + deadlineMs, question);
     } catch (error) {
@@ -100,8 +107,8 @@ export function runsOf(client: Client): Runs {
     }
   };
   return {
-    start: (id, input) =>
-      ask(id, async () => {
+    start: (id, input) => {
+      const order = async (): Promise<boolean> => {
         try {
           await client.workflow.start<typeof trainingPipeline>(workflowType, {
             workflowId: id,
@@ -114,7 +121,9 @@ export function runsOf(client: Client): Runs {
           if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
           throw error;
         }
-      }),
+      };
+      return ask(id, order, orderDeadlineMs);
+    },
     describe: (id) => ask(id, async () => describe(await client.workflow.getHandle(id).describe())),
     progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
     outcome: (id) =>
@@ -128,9 +137,13 @@ export function runsOf(client: Client): Runs {
         }
       }),
     cancel: (id) =>
-      ask(id, async () => {
-        await client.workflow.getHandle(id).cancel();
-      }),
+      ask(
+        id,
+        async () => {
+          await client.workflow.getHandle(id).cancel();
+        },
+        orderDeadlineMs,
+      ),
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];

@@ -39,6 +39,7 @@ export async function start(
   const renderer = openRenderer(cli, options.json ?? false);
   let stack: Stack | undefined;
   const interruption = onInterrupt(() => {
+    renderer.end();
     renderer.note(
       stack && !stack.own
         ? 'Ctrl-C: no longer watching.'

@@ -17,6 +17,9 @@ export const sourcePointerKey = (addressDigest: string): string => `sources/${ad
 /** A run's own folder; `run` is its workflow's first execution run id. */
 export const runPrefix = (run: string): string => `runs/${run}/`;
 
+/** What a run came to: the commit point of its report and metrics. */
+export const runResultKey = (run: string): string => `${runPrefix(run)}result/manifest.json`;
+
 /** The checkpoints of one lineage of a run. */
 export const lineagePrefix = (run: string, lineage: string): string =>
   `${runPrefix(run)}${lineage}/`;

@@ -104,6 +104,17 @@ export const checkpointManifestSchema = z.strictObject({
   pruned: z.boolean(),
 });
 
+/** What a run came to: its report and metrics. */
+export const runResultManifestSchema = z.strictObject({
+  ...manifestShape,
+  kind: z.literal('result'),
+  run: z.string(),
+  /** Digest of the sealed predictions of the test set. */
+  predictions: sha256,
+  /** SHA-256 of the best checkpoint's variables. */
+  model: sha256,
+});
+
 export type StoredFile = z.infer<typeof storedFileSchema>;
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 export type SplitManifest = z.infer<typeof splitManifestSchema>;

@@ -42,6 +42,7 @@ export async function advance(
   };
   while (step < toStep && !control.stopped() && seconds() < request.seconds) {
     const batch = await batches.next();
+    if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
     const scheduled = learningRateAt(training.learningRate, step, plan.steps);
     const learningRate = scheduled * learningRateFactorAt(timeline, step);
     loss = program.train(batch, { learningRate, dropoutSeed: [seed, step] });

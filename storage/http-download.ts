@@ -3,10 +3,15 @@ import { open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { NightshiftError } from '../contract/failures.ts';
 import { backoff } from './backoff.ts';
 
+/** Bytes on disk, and in all where the source says it. */
+export interface DownloadProgress {
+  readonly bytes: number;
+  readonly total: number | undefined;
+}
+
 export interface DownloadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Bytes on disk, and in all where the source says it. */
-  readonly onProgress?: ((bytes: number, total: number | undefined) => void) | undefined;
+  readonly onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** The longest silence before a connection is given up. */
   readonly silenceMs?: number | undefined;
 }
@@ -73,7 +78,7 @@ export async function downloadHttp(
       await file.writeFile(chunk);
       alive();
       size += chunk.length;
-      options.onProgress?.(size, total);
+      options.onProgress?.({ bytes: size, total });
     }
     if (total !== undefined && size !== total) throw new Error(`got ${size} of ${total} bytes`);
   });

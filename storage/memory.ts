@@ -31,7 +31,8 @@ export function openMemoryStore(bucket = 'memory'): ObjectStore {
     if (options.ifMatch !== undefined && options.ifMatch !== current?.etag) {
       throw new PreconditionFailed({ bucket, key }, `If-Match: ${options.ifMatch}`);
     }
-    const entry = { bytes: bytes.slice(), etag: `"${randomUUID()}"`, lastModified: new Date() };
+    const copy = new Uint8Array(bytes); // a Buffer's slice() would share its memory
+    const entry = { bytes: copy, etag: `"${randomUUID()}"`, lastModified: new Date() };
     entries.set(key, entry);
     options.onProgress?.(bytes.length);
     return entry;

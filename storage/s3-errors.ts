@@ -19,6 +19,7 @@ const accessErrors = new Set([
   'AccountProblem',
   'AllAccessDisabled',
   'AuthorizationHeaderMalformed',
+  'BucketAlreadyExists', // another account's
   'CredentialsProviderError',
   'ExpiredToken',
   'InvalidAccessKeyId',
@@ -54,6 +55,9 @@ const networkErrors = new Set([
   'ETIMEDOUT',
 ]);
 
+/** As Node and the SDK's checksum stream put it. */
+const brokenBody = /^(aborted$|Connection lost or stream closed)/;
+
 /** A write that met another one; the SDK does not retry it. */
 export const isConflict = (error: unknown): boolean => statusOf(error) === 409;
 
@@ -68,7 +72,7 @@ export const wasRepeated = (error: unknown): boolean =>
 export function translate(
   error: unknown,
   place: ObjectPlace,
-  options: { signal?: AbortSignal | undefined; condition?: string } = {},
+  options: { signal?: AbortSignal | undefined; condition?: string | undefined } = {},
 ): unknown {
   if (options.signal?.aborted) return options.signal.reason;
   if (!(error instanceof Error)) return error;
@@ -82,7 +86,7 @@ export function translate(
   if (accessErrors.has(name)) {
     return new StorageAccessError(place, `the store refuses (${saying})`, { cause: error });
   }
-  if (passingErrors.has(name) || networkErrors.has(code ?? '') || message === 'aborted') {
+  if (passingErrors.has(name) || networkErrors.has(code ?? '') || brokenBody.test(message)) {
     return new TransientStorageError(place, `no answer from the store (${saying})`, {
       cause: error,
     });

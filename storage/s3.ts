@@ -19,9 +19,10 @@ import { backoff } from './backoff.ts';
 import { sha256Hex } from './hash.ts';
 import { isConflict, translate, wasRepeated } from './s3-errors.ts';
 import { partBytes, uploadInParts, writerMetadata } from './s3-upload.ts';
-import { DamagedObject, TransientStorageError } from './store.ts';
+import { DamagedObject, StorageAccessError, TransientStorageError } from './store.ts';
 import type {
   CallOptions,
+  ObjectHead,
   ObjectPlace,
   ObjectStore,
   PutOptions,
@@ -92,22 +93,20 @@ export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
 }
 
 async function ensureBucket(client: S3Client, settings: S3Settings): Promise<void> {
-  const place = { bucket: settings.bucket, key: '' };
+  const Bucket = settings.bucket;
+  const place = { bucket: Bucket, key: '' };
   try {
-    if (settings.createBucket) await client.send(new CreateBucketCommand({ Bucket: place.bucket }));
-    else await client.send(new HeadBucketCommand({ Bucket: place.bucket }));
+    await client.send(new HeadBucketCommand({ Bucket }));
   } catch (error) {
-    if ((error as Error).name === 'BucketAlreadyOwnedByYou') return;
-    throw translate(missingBucket(error), place);
+    if ((error as Error).name !== 'NotFound') throw translate(error, place);
+    if (!settings.createBucket) {
+      throw new StorageAccessError(place, 'there is no such bucket', { cause: error });
+    }
+    await client.send(new CreateBucketCommand({ Bucket })).catch((failure: unknown) => {
+      // Another process was faster.
+      if ((failure as Error).name !== 'BucketAlreadyOwnedByYou') throw translate(failure, place);
+    });
   }
-}
-
-/** HEAD has no body to name the error in: a 404 for a bucket comes as a plain `NotFound`. */
-function missingBucket(error: unknown): unknown {
-  if ((error as Error).name === 'NotFound') {
-    return Object.assign(error as Error, { name: 'NoSuchBucket', message: 'no such bucket' });
-  }
-  return error;
 }
 
 class S3Store implements ObjectStore {
@@ -163,26 +162,15 @@ class S3Store implements ObjectStore {
     return this.#read(key, options, (answer) => hashed(answer, options));
   }
 
-  async head(
-    key: string,
-    options: CallOptions = {},
-  ): Promise<{ size: number; etag: string; lastModified: Date } | undefined> {
+  async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
     const answer = await this.#head(key, options);
     if (!answer) return undefined;
-    return {
-      size: answer.ContentLength!,
-      etag: answer.ETag!,
-      lastModified: answer.LastModified!,
-    };
+    const { ContentLength, ETag, LastModified } = answer;
+    return { size: ContentLength!, etag: ETag!, lastModified: LastModified! };
   }
 
   async put(key: string, bytes: Uint8Array, options: PutOptions = {}): Promise<{ etag: string }> {
-    const condition =
-      options.ifNoneMatch !== undefined
-        ? `If-None-Match: ${options.ifNoneMatch}`
-        : options.ifMatch !== undefined
-          ? `If-Match: ${options.ifMatch}`
-          : undefined;
+    const condition = conditionOf(options);
     const writer = randomUUID();
     const command = new PutObjectCommand({
       Bucket: this.bucket,
@@ -209,10 +197,7 @@ class S3Store implements ObjectStore {
           const there = await this.#head(key, options);
           if (there?.Metadata?.[writerMetadata] === writer) return { etag: there.ETag! };
         }
-        throw translate(error, this.#at(key), {
-          ...options,
-          ...(condition === undefined ? {} : { condition }),
-        });
+        throw translate(error, this.#at(key), { ...options, condition });
       }
     }
   }
@@ -318,9 +303,13 @@ class S3Store implements ObjectStore {
       const answer = await this.#client.send(command, sending(options)).catch((error: unknown) => {
         throw translate(error, this.#at(key), options);
       });
+      const body = answer.Body as Readable;
+      // It may break off before `receive` listens, and an error nobody listens to ends the process.
+      body.on('error', () => undefined);
       try {
         return await receive(answer);
       } catch (error) {
+        body.destroy();
         const translated = translate(error, this.#at(key), options);
         const damaged = translated instanceof DamagedObject;
         const passing = damaged || translated instanceof TransientStorageError;
@@ -347,6 +336,12 @@ class S3Store implements ObjectStore {
       if ((error as Error).name !== 'NoSuchUpload') throw error;
     });
   }
+}
+
+/** The condition of a write, as its header says it. */
+function conditionOf({ ifNoneMatch, ifMatch }: PutOptions): string | undefined {
+  if (ifNoneMatch !== undefined) return `If-None-Match: ${ifNoneMatch}`;
+  return ifMatch === undefined ? undefined : `If-Match: ${ifMatch}`;
 }
 
 const sending = ({ signal }: CallOptions): { abortSignal?: AbortSignal } =>

@@ -25,7 +25,7 @@ export function unseal<T>(
   } catch (cause) {
     throw new DamagedObject(place, 'is not JSON', { cause, etag });
   }
-  if (Buffer.compare(seal(content), bytes) !== 0) {
+  if (content === undefined || Buffer.compare(seal(content), bytes) !== 0) {
     throw new DamagedObject(place, 'its bytes are not those of the SHA-256 within', { etag });
   }
   const parsed = schema.safeParse(content);

@@ -98,9 +98,11 @@ async function bring(address: string, part: string, options: SourceOptions): Pro
       const store = await options.openBucket(place.bucket);
       const { signal, onProgress } = options;
       try {
-        const length = (await store.head(place.key, options))?.size;
-        const progress = (bytes: number) => onProgress?.(bytes, length);
-        await store.getToFile(place.key, part, { signal, onProgress: progress });
+        const total = (await store.head(place.key, options))?.size;
+        await store.getToFile(place.key, part, {
+          signal,
+          onProgress: (bytes) => onProgress?.({ bytes, total }),
+        });
         return;
       } catch (error) {
         if (error instanceof ObjectNotFound) throw missing(address, error);

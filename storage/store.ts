@@ -20,7 +20,7 @@ export interface PutOptions extends CallOptions {
   readonly contentType?: string | undefined;
 }
 
-/** ETags are opaque: good for conditions, not a hash of anything. */
+/** ETags are opaque: good for conditions, not a hash of anything. The same bytes written again may bring the same one back. */
 export interface ObjectHead {
   readonly size: number;
   readonly etag: string;

@@ -28,6 +28,8 @@ export async function runWorker(options: OwnOptions): Promise<void> {
       shutdownForceTime: shutdownGraceMs,
     });
     process.once('disconnect', () => worker.shutdown());
+    // Listening must not keep a worker alive that has ended.
+    process.channel?.unref();
     process.send?.({ type: 'ready' });
     await worker.run();
   } finally {

@@ -10,7 +10,7 @@ import { count, percent } from './format.ts';
 export interface Place {
   /** The folder that holds the bucket's objects as plain files; absent when the store is elsewhere. */
   readonly objects?: string;
-  /** What printed paths are relative to. */
+  /** What paths below it are printed relative to. */
   readonly cwd: string;
   /** The run's page in the Temporal UI, where its address is known. */
   readonly page?: string;
@@ -38,19 +38,25 @@ function resultLines(result: RunResult, place: Place, colors: Colors): string[] 
   const verdict = right
     ? colors.green(', which it is')
     : colors.red(`, but it is ${example.label}`);
-  const path = (key: string): string =>
-    place.objects === undefined ? key : relative(place.cwd, join(place.objects, key));
   const [firstPredictions = '', ...more] = predictionsKeys;
   return [
     `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${result.testLoss.toFixed(3)}).`,
     `Best model: after step ${count(result.bestStep)} of ${count(result.steps)}, validation accuracy ${percent(result.validationAccuracy)}${resumes > 0 ? `; resumed ${resumes === 1 ? 'once' : `${resumes} times`}` : ''}.`,
     ...notBitEqual.map((why) => `Not bit-equal to an undisturbed run ${why}.`),
-    `One test image, ${example.id}: predicted ${example.predicted} (${percent(example.probability)})${verdict}.`,
-    `Report       ${path(result.reportKey)}`,
-    `Predictions  ${path(firstPredictions)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
-    `Model        ${path(result.modelKey)}`,
+    `A random test image, ${example.id}: predicted ${example.predicted} (${percent(example.probability)})${verdict}.`,
+    `Report       ${pathOf(result.reportKey, place)}`,
+    `Predictions  ${pathOf(firstPredictions, place)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+    `Model        ${pathOf(result.modelKey, place)}`,
     ...pageLine(place),
   ];
+}
+
+/** The file that holds an object, relative to where the user stands when it lies below; else the object's key. */
+function pathOf(key: string, { objects, cwd }: Place): string {
+  if (objects === undefined) return key;
+  const file = join(objects, key);
+  const path = relative(cwd, file);
+  return path.startsWith('..') ? file : path;
 }
 
 /** The line that names the run's page, where there is one. */

@@ -73,7 +73,8 @@ function stageSentence({ name, status, startedAt, endedAt, note }: StageProgress
       return `${name}: done in ${took}${note ? `, ${note}` : ''}`;
     case 'failed':
       return `${name}: failed after ${took}${note ? `: ${note}` : ''}`;
-    default:
+    case 'waiting':
+    case 'running':
       return `${name}: started`;
   }
 }

@@ -1,4 +1,5 @@
 /** Puts a run's views on the output: redrawn in place on a terminal, else lines that stay, or JSON Lines. */
+import { stripVTControlCharacters } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { printJson, printLine } from '../cli.ts';
 import type { Cli } from '../cli.ts';
@@ -8,11 +9,11 @@ import { runLines } from './run-view.ts';
 import type { RunSnapshot } from './snapshot.ts';
 
 export interface Renderer {
-  show(snapshot: RunSnapshot): void;
+  readonly show: (snapshot: RunSnapshot) => void;
   /** A line beside the run's own, which stays. */
-  note(line: string): void;
+  readonly note: (line: string) => void;
   /** The last view stays, and what is printed next comes below it. */
-  end(): void;
+  readonly end: () => void;
 }
 
 export function openRenderer({ out, colors }: Cli, json: boolean): Renderer {
@@ -22,11 +23,26 @@ export function openRenderer({ out, colors }: Cli, json: boolean): Renderer {
 
 function terminalRenderer(out: NodeJS.WriteStream, colors: Cli['colors']): Renderer {
   const log = createLogUpdate(out, { showCursor: true });
+  let rowsBefore = 0;
   return {
-    show: (snapshot) => log(runLines(snapshot, colors).join('\n')),
+    show(snapshot) {
+      const lines = runLines(snapshot, colors);
+      const rows = rowsOf(lines, out.columns);
+      // log-update 7.2 redraws what differs, and leaves lines that only moved where they were.
+      if (rows !== rowsBefore) log.clear();
+      rowsBefore = rows;
+      log(lines.join('\n'));
+    },
     note: (line) => log.persist(line),
     end: () => log.done(),
   };
+}
+
+function rowsOf(lines: readonly string[], columns: number): number {
+  return lines.reduce(
+    (rows, line) => rows + Math.max(1, Math.ceil(stripVTControlCharacters(line).length / columns)),
+    0,
+  );
 }
 
 function plainRenderer(out: Cli['out']): Renderer {

@@ -229,7 +229,7 @@ test('whichever bit of a manifest is flipped, it is not read', async () => {
   await commitManifest(memory, key, schema, await prepare(memory, key, 'sealed'));
   const { bytes } = await memory.get(key);
   for (let offset = 0; offset < bytes.length; offset += 1) {
-    const flipped = bytes.slice();
+    const flipped = new Uint8Array(bytes);
     flipped[offset]! ^= 1 << (offset % 8);
     await memory.put(key, flipped);
     await assert.rejects(readManifest(memory, key, schema), DamagedObject, `byte ${offset}`);

@@ -41,6 +41,14 @@ export function conformance(name: string, open: () => Promise<ObjectStore>): voi
       assert.equal(got.etag, etag);
     });
 
+    test('a stored object does not change with the bytes given or got', async () => {
+      const bytes = Buffer.from('as it was put');
+      await store.put('kept', bytes);
+      bytes.fill(0);
+      (await store.get('kept')).bytes.fill(0);
+      assert.equal(await contentOf(store, 'kept'), 'as it was put');
+    });
+
     test('an empty object is an object', async () => {
       await store.put('empty', new Uint8Array());
       assert.equal((await store.get('empty')).bytes.length, 0);

@@ -1,5 +1,6 @@
 /** The store over S3 keeps the contract, on a real server. */
-import { after, before } from 'node:test';
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
 import { startTestS3 } from '../support/servers.ts';
 import type { TestS3 } from '../support/servers.ts';
 import { conformance } from './conformance.ts';
@@ -11,3 +12,10 @@ before(async () => {
 after(() => s3.stop());
 
 conformance('S3 (versitygw)', () => s3.openStore());
+
+test('processes that start together may each make the bucket', async () => {
+  const bucket = 'made-by-many';
+  const stores = await Promise.all(Array.from({ length: 4 }, () => s3.openStore({ bucket })));
+  await stores[0]!.put('key', Buffer.from('seen by all'));
+  for (const store of stores) assert.equal((await store.head('key'))?.size, 11);
+});

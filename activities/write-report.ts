@@ -1,0 +1,223 @@
+/** Ends a run: metrics of its test predictions, a report, and one manifest that names what came out. */
+import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { runPrefix, runResultKey } from '../contract/keys.ts';
+import { checkpointManifestSchema, runResultManifestSchema } from '../contract/manifests.ts';
+import type { CheckpointManifest, ShardSetManifest } from '../contract/manifests.ts';
+import { planTraining } from '../contract/plan.ts';
+import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
+import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
+import type { Decision } from '../contract/timeline.ts';
+import { sha256 } from '../data/digest.ts';
+import { openShard } from '../data/tfrecord.ts';
+import { bundleName, lossesFile } from '../model/checkpoint-files.ts';
+import { manifestKeyOf, stateDigest } from '../model/checkpoint.ts';
+import { summarise } from '../model/metrics.ts';
+import type { Metrics } from '../model/metrics.ts';
+import { renderReport } from '../report/report.ts';
+import { commitManifest, writeData } from '../storage/commit.ts';
+import type { Step } from './durable.ts';
+import type { DataServices } from './services.ts';
+import { readShardSet, required } from './stages.ts';
+
+export interface ReportRequest {
+  readonly inputs: TrainingInputs;
+  readonly preset: string;
+  readonly dataset: string;
+  /** Digest of the sealed predictions of the test set. */
+  readonly predictions: string;
+  readonly trained: {
+    readonly steps: number;
+    readonly timeline: readonly Decision[];
+    readonly validations: readonly Validation[];
+    readonly best: Validation & { readonly checkpoint: CheckpointReference };
+    readonly last: CheckpointReference;
+    readonly resumedAt: readonly number[];
+    readonly notBitEqual: readonly string[];
+    readonly imagesPerSecond: number;
+  };
+  readonly stages: readonly StageProgress[];
+}
+
+/** A row of the predictions' JSON Lines. */
+interface PredictionRow {
+  readonly id: string;
+  readonly label: string;
+  readonly predicted: string;
+  readonly probabilities: readonly number[];
+}
+
+const mistakesShown = 12;
+
+export async function writeReport(
+  services: DataServices,
+  request: ReportRequest,
+  step: Step,
+): Promise<RunResult> {
+  const { store } = services;
+  const { inputs, trained } = request;
+  const { run, classes, config } = inputs;
+  const sealed = await readShardSet(store, request.predictions);
+  const rows = await readRows(services, sealed);
+  const metrics = measure(rows, classes);
+  const best = await required(
+    store,
+    manifestKeyOf(trained.best.checkpoint),
+    checkpointManifestSchema,
+  );
+  const last = await required(store, manifestKeyOf(trained.last), checkpointManifestSchema);
+
+  const test = await readShardSet(store, sealed.inputs[0]!);
+  // A pick of the run's own: another run shows another image.
+  const pick = rows[Number.parseInt(sha256(run).slice(0, 12), 16) % rows.length]!;
+  const mistakes = rows
+    .filter(({ label, predicted }) => label !== predicted)
+    .toSorted((a, b) => confidence(b) - confidence(a))
+    .slice(0, mistakesShown);
+  const pictures = await readPictures(
+    services,
+    test,
+    new Set([pick, ...mistakes].map(({ id }) => id)),
+  );
+  const shown = (row: PredictionRow): Example & { picture: string } => ({
+    ...exampleOf(row),
+    picture: pictures.get(row.id)!,
+  });
+
+  const plan = planTraining(inputs.samples, config.training);
+  const html = await renderReport({
+    run,
+    preset: request.preset,
+    config,
+    plan,
+    classes,
+    stages: request.stages,
+    losses: await readLosses(services, last),
+    validations: trained.validations,
+    best: trained.best,
+    resumedAt: trained.resumedAt,
+    notBitEqual: trained.notBitEqual,
+    imagesPerSecond: trained.imagesPerSecond,
+    metrics,
+    example: shown(pick),
+    mistakes: mistakes.map(shown),
+    lineage: {
+      dataset: request.dataset,
+      split: inputs.split,
+      'training shards': inputs.train,
+      'test predictions': request.predictions,
+      'best model': stateDigest(best),
+      'last state': stateDigest(last),
+    },
+    numerics: trained.timeline.findLast(({ numerics }) => numerics)!.numerics!,
+  });
+  const files = await writeData(store, `${runPrefix(run)}result/${step.attempt}/`, [
+    { name: 'report.html', bytes: Buffer.from(html) },
+    { name: 'metrics.json', bytes: Buffer.from(`${JSON.stringify(metrics, null, 1)}\n`) },
+  ]);
+  const { manifest } = await commitManifest(store, runResultKey(run), runResultManifestSchema, {
+    version: 1,
+    generation: 0,
+    kind: 'result',
+    attempt: step.attempt,
+    run,
+    files,
+    predictions: request.predictions,
+    model: stateDigest(best),
+  });
+  const bundle = best.files.find(({ name }) => name.startsWith(`${bundleName}.index`))!;
+  return {
+    run,
+    steps: trained.steps,
+    bestStep: trained.best.step,
+    validationAccuracy: trained.best.accuracy,
+    testSamples: metrics.samples,
+    testAccuracy: metrics.accuracy,
+    testTop5: metrics.top5,
+    testLoss: metrics.loss,
+    example: exampleOf(pick),
+    reportKey: manifest.files.find(({ name }) => name === 'report.html')!.key,
+    predictionsKeys: sealed.files.map(({ key }) => key),
+    modelKey: bundle.key.replace(/\.index$/, ''),
+    modelDigest: stateDigest(best),
+    finalDigest: stateDigest(last),
+    resumes: trained.resumedAt.length,
+    notBitEqual: trained.notBitEqual,
+  };
+}
+
+async function readRows(
+  { store }: DataServices,
+  { files }: ShardSetManifest,
+): Promise<PredictionRow[]> {
+  const rows: PredictionRow[] = [];
+  for (const { key } of files) {
+    const { bytes } = await store.get(key);
+    for (const line of Buffer.from(bytes).toString().split('\n')) {
+      if (line !== '') rows.push(JSON.parse(line) as PredictionRow);
+    }
+  }
+  return rows;
+}
+
+function measure(rows: readonly PredictionRow[], classes: readonly string[]): Metrics {
+  const indexOf = new Map(classes.map((name, index) => [name, index]));
+  return summarise(
+    rows.map(({ label, predicted, probabilities }) => ({
+      label: indexOf.get(label)!,
+      predicted: indexOf.get(predicted)!,
+      probabilities,
+    })),
+    classes.length,
+  );
+}
+
+const confidence = ({ probabilities }: PredictionRow): number => Math.max(...probabilities);
+
+const exampleOf = (row: PredictionRow): Example => ({
+  id: row.id,
+  label: row.label,
+  predicted: row.predicted,
+  probability: confidence(row),
+});
+
+/** PNGs as data addresses, by sample id. */
+async function readPictures(
+  { store, cache }: DataServices,
+  { shards }: ShardSetManifest,
+  wanted: ReadonlySet<string>,
+): Promise<Map<string, string>> {
+  const pictures = new Map<string, string>();
+  for (const shard of shards) {
+    const file = await cache.fetch(shard, store);
+    try {
+      const records = openShard(await readFile(file.path), shard.name);
+      for (let index = 0; index < records.count; index += 1) {
+        const { id, image, height, width } = records.read(index);
+        if (!wanted.has(id)) continue;
+        const png = await sharp(image, { raw: { width, height, channels: 3 } })
+          .png()
+          .toBuffer();
+        pictures.set(id, `data:image/png;base64,${png.toString('base64')}`);
+      }
+    } finally {
+      await file.release();
+    }
+  }
+  return pictures;
+}
+
+/** The loss of every step, along the chain of checkpoints: each holds those since its parent. */
+async function readLosses({ store }: DataServices, last: CheckpointManifest): Promise<number[]> {
+  const segments: number[][] = [];
+  for (let manifest: CheckpointManifest | undefined = last; manifest;) {
+    const { key } = manifest.files.find(({ name }) => name === lossesFile)!;
+    const { bytes } = await store.get(key);
+    segments.unshift([...new Float32Array(Uint8Array.from(bytes).buffer)]);
+    const { run, parent }: CheckpointManifest = manifest;
+    manifest = parent
+      ? await required(store, manifestKeyOf({ run, ...parent }), checkpointManifestSchema)
+      : undefined;
+  }
+  return segments.flat();
+}

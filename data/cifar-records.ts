@@ -1,0 +1,100 @@
+/**
+ * CIFAR's binary layout: files of 3,073-byte records (a label, then a red, a green and a blue
+ * plane of 32x32), and `batches.meta.txt` with a class name a line.
+ * Source: https://www.cs.toronto.edu/~kriz/cifar.html
+ */
+import { NightshiftError } from '../contract/failures.ts';
+import { sha256 } from './digest.ts';
+import type { Sample } from './split.ts';
+
+/** Height and width of an image, in pixels. */
+export const cifarImageSize = 32;
+const planeBytes = cifarImageSize ** 2;
+const recordBytes = 1 + 3 * planeBytes;
+
+/** A dataset in its canonical form: the batch files, by name, and the names of the classes. */
+export interface CifarDataset {
+  readonly files: readonly CifarFile[];
+  readonly classes: readonly string[];
+  readonly samples: number;
+}
+
+export interface CifarFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Checks the files and puts them in canonical order (by name). Throws `InvalidData` on a file that
+ * is not whole records, and on a label no class has.
+ */
+export function cifarDataset(
+  files: readonly CifarFile[],
+  classes: readonly string[],
+): CifarDataset {
+  let samples = 0;
+  for (const { name, bytes } of files) {
+    const over = bytes.length % recordBytes;
+    if (over !== 0 || bytes.length === 0) {
+      throw new NightshiftError(
+        'InvalidData',
+        `${name}: ${bytes.length} bytes are not whole records of ${recordBytes}: the file is cut short, or not in CIFAR-10's binary layout`,
+      );
+    }
+    for (let start = 0; start < bytes.length; start += recordBytes) {
+      const label = bytes[start]!;
+      if (label < classes.length) continue;
+      throw new NightshiftError(
+        'InvalidData',
+        `${name}, record ${start / recordBytes}: label ${label}, but there are ${classes.length} classes (0 to ${classes.length - 1}): the file is damaged, or not in CIFAR-10's binary layout`,
+      );
+    }
+    samples += bytes.length / recordBytes;
+  }
+  const byName = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return { files: byName, classes, samples };
+}
+
+/** Record `index` of a batch file: its label, and its image with the planes interleaved: [32, 32, 3]. */
+export function cifarRecord(
+  bytes: Uint8Array,
+  index: number,
+): { label: number; image: Uint8Array } {
+  const start = index * recordBytes;
+  const image = new Uint8Array(3 * planeBytes);
+  for (let channel = 0; channel < 3; channel += 1) {
+    const plane = start + 1 + channel * planeBytes;
+    for (let pixel = 0; pixel < planeBytes; pixel += 1) {
+      image[pixel * 3 + channel] = bytes[plane + pixel]!;
+    }
+  }
+  return { label: bytes[start]!, image };
+}
+
+/** The inverse of `cifarRecord`: one record of a batch file. */
+export function encodeCifarRecord(label: number, image: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(recordBytes);
+  bytes[0] = label;
+  for (let channel = 0; channel < 3; channel += 1) {
+    const plane = 1 + channel * planeBytes;
+    for (let pixel = 0; pixel < planeBytes; pixel += 1) {
+      bytes[plane + pixel] = image[pixel * 3 + channel]!;
+    }
+  }
+  return bytes;
+}
+
+/** The samples of one batch file. A sample's content is its pixels, not its label. */
+export function cifarSamples(name: string, bytes: Uint8Array): Sample[] {
+  const stem = name.replace(/\.bin$/, '');
+  return Array.from({ length: bytes.length / recordBytes }, (_, record) => {
+    const start = record * recordBytes;
+    return {
+      id: `${stem}/${String(record).padStart(5, '0')}`,
+      file: name,
+      record,
+      label: bytes[start]!,
+      sha256: sha256(bytes.subarray(start + 1, start + recordBytes)),
+    };
+  });
+}

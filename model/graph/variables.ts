@@ -1,0 +1,151 @@
+/** Variables: named state that outlives a run of the graph; how they begin, are saved and come back. */
+import type { Graph } from './graph.ts';
+import type { Shape, Tensor } from './tensor.ts';
+
+/** How a variable begins. */
+export type Initializer =
+  | { readonly kind: 'constant'; readonly value: number }
+  /** Uniform within plus and minus `limit`, from the run's seed and the variable's name. */
+  | { readonly kind: 'uniform'; readonly limit: number };
+
+export interface Variable {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly handle: Tensor;
+  /** Its value as the step finds it. */
+  readonly value: Tensor;
+  readonly initializer: Initializer;
+}
+
+export const zeros: Initializer = { kind: 'constant', value: 0 };
+export const ones: Initializer = { kind: 'constant', value: 1 };
+
+/** Keras's `glorot_uniform`, for kernels [.., in, out]. */
+export function glorotUniform(shape: readonly number[]): Initializer {
+  const receptive = shape.slice(0, -2).reduce((product, size) => product * size, 1);
+  const [fanIn, fanOut] = [shape.at(-2)! * receptive, shape.at(-1)! * receptive];
+  return { kind: 'uniform', limit: Math.sqrt(6 / (fanIn + fanOut)) };
+}
+
+/** A float32 variable. Its name is its key in checkpoints. */
+export function variable(
+  graph: Graph,
+  name: string,
+  shape: readonly number[],
+  initializer: Initializer,
+): Variable {
+  const handle = graph.addOne(
+    'VarHandleOp',
+    [],
+    {
+      dtype: { type: 'float32' },
+      shape: { shape },
+      shared_name: { string: name },
+      container: { string: '' },
+    },
+    { dtype: 'resource', shape: [] },
+    { name },
+  );
+  const value = graph.addOne(
+    'ReadVariableOp',
+    [handle],
+    { dtype: { type: 'float32' } },
+    { dtype: 'float32', shape },
+    { name: `${name}/read` },
+  );
+  return { name, shape, handle, value, initializer };
+}
+
+/** Gives the variable a value; returns the node to run. */
+export function assign(graph: Graph, { handle, name }: Variable, value: Tensor): string {
+  const attributes = { dtype: { type: 'float32' } } as const;
+  return addTarget(graph, 'AssignVariableOp', [handle, value], attributes, `${name}/assign`);
+}
+
+/** Adds a node without outputs; returns its name, to be run before something else. */
+export function addTarget(
+  graph: Graph,
+  op: string,
+  inputs: readonly Tensor[],
+  attributes: Parameters<Graph['add']>[2],
+  name: string,
+): string {
+  graph.add(op, inputs, attributes, [], { name });
+  return graph.nodes.at(-1)!.name;
+}
+
+/** Nodes that begin every variable anew from `seed` (int32 []). */
+export function initializeAll(
+  graph: Graph,
+  variables: readonly Variable[],
+  seed: Tensor,
+  hashName: (name: string) => number,
+): string[] {
+  return variables.map((one) => assign(graph, one, initialValue(graph, one, seed, hashName)));
+}
+
+function initialValue(
+  graph: Graph,
+  { name, shape, initializer }: Variable,
+  seed: Tensor,
+  hashName: (name: string) => number,
+): Tensor {
+  const dimensions = graph.ints(shape as number[]);
+  const like = { dtype: 'float32', shape } as const;
+  if (initializer.kind === 'constant') {
+    const attributes = { T: { type: 'float32' }, index_type: { type: 'int32' } } as const;
+    return graph.addOne('Fill', [dimensions, graph.float(initializer.value)], attributes, like);
+  }
+  const own = graph.constant({ dtype: 'int32', shape: [], values: [hashName(name)] });
+  const seeds = graph.addOne(
+    'Pack',
+    [seed, own],
+    { T: { type: 'int32' }, N: { int: 2 }, axis: { int: 0 } },
+    { dtype: 'int32', shape: [2] },
+  );
+  const uniform = graph.addOne(
+    'StatelessRandomUniform',
+    [dimensions, seeds],
+    { dtype: { type: 'float32' }, T: { type: 'int32' }, Tseed: { type: 'int32' } },
+    like,
+  );
+  // [0, 1) -> [-limit, limit)
+  const scaled = graph.addOne(
+    'Mul',
+    [uniform, graph.float(2 * initializer.limit)],
+    { T: { type: 'float32' } },
+    like,
+  );
+  return graph.addOne(
+    'Sub',
+    [scaled, graph.float(initializer.limit)],
+    { T: { type: 'float32' } },
+    like,
+  );
+}
+
+/** A node that writes all variables as a TensorFlow bundle with the path prefix `prefix` (string []). */
+export function saveAll(graph: Graph, variables: readonly Variable[], prefix: Tensor): string {
+  const values = variables.map(({ value }) => value);
+  const inputs = [prefix, ...namesAndSlices(graph, variables), ...values];
+  const dtypes = { types: variables.map(() => 'float32' as const) };
+  return addTarget(graph, 'SaveV2', inputs, { dtypes }, 'save');
+}
+
+/** Nodes that give all variables the values of the bundle at `prefix`. */
+export function restoreAll(graph: Graph, variables: readonly Variable[], prefix: Tensor): string[] {
+  const restored = graph.add(
+    'RestoreV2',
+    [prefix, ...namesAndSlices(graph, variables)],
+    { dtypes: { types: variables.map(() => 'float32' as const) } },
+    variables.map(({ shape }) => ({ dtype: 'float32', shape })),
+    { name: 'restore' },
+  );
+  return variables.map((one, index) => assign(graph, one, restored[index]!));
+}
+
+function namesAndSlices(graph: Graph, variables: readonly Variable[]): [Tensor, Tensor] {
+  const strings = (values: string[]): Tensor =>
+    graph.constant({ dtype: 'string', shape: [values.length], values });
+  return [strings(variables.map(({ name }) => name)), strings(variables.map(() => ''))];
+}

@@ -1,0 +1,237 @@
+/**
+ * The program a trainer runs: one graph with the signatures train, evaluate, initialize, save and
+ * restore, and the session that holds its state. A step is one session call.
+ */
+import { createHash } from 'node:crypto';
+import type { Config } from '../contract/config.ts';
+import { gradients } from './graph/autodiff.ts';
+import { Graph } from './graph/graph.ts';
+import {
+  argMax,
+  batchMean,
+  batchSum,
+  countInTopK,
+  oneHot,
+  softmax,
+  softmaxCrossEntropy,
+} from './graph/ops/classification.ts';
+import { dropout } from './graph/ops/dropout.ts';
+import { binary, cast } from './graph/ops/elementwise.ts';
+import { rmsprop } from './graph/optimizers.ts';
+import { encodeGraph } from './graph/proto.ts';
+import { openSession } from './graph/session.ts';
+import type { Feed } from './graph/session.ts';
+import type { Tensor } from './graph/tensor.ts';
+import { initializeAll, restoreAll, saveAll } from './graph/variables.ts';
+import type { Variable } from './graph/variables.ts';
+import { layersOn } from './layers.ts';
+import type { LayerSettings, NetworkVariable, NetworkVariables, Role } from './layers.ts';
+import { architectures, backbone } from './resnet50.ts';
+import type { Architecture } from './resnet50.ts';
+
+export interface ProgramSpec {
+  readonly model: Omit<Config['model'], 'architecture' | 'weights' | 'weightsSha256'>;
+  readonly architecture: Architecture;
+  readonly optimizer: Config['training']['optimizer'];
+  readonly classes: number;
+  readonly compute: 'float32' | 'bfloat16';
+  /** What pixels become: [0, 1] from scratch and for TF-Hub's weights, [-1, 1] for Keras's. */
+  readonly scaling: 'zero-one' | 'minus-one-one';
+}
+
+/** Images uint8 [B, S, S, 3] and their labels [B]. */
+export interface ImageBatch {
+  readonly images: Uint8Array;
+  readonly labels: Int32Array;
+}
+
+export interface BatchEvaluation {
+  /** Sums over the batch: loss in nats, right answers, labels among the five likeliest. */
+  readonly lossSum: number;
+  readonly correct: number;
+  readonly inTop5: number;
+  /** [B, classes], rows one after the other. */
+  readonly probabilities: Float32Array;
+  /** [B] */
+  readonly predicted: Int32Array;
+}
+
+export interface Program {
+  /** SHA-256 of the graph: equal graphs on equal hardware give equal bits. */
+  readonly graphDigest: string;
+  readonly variables: readonly NetworkVariable[];
+  /** Takes one step; returns the batch's mean loss before it. */
+  train(
+    batch: ImageBatch,
+    step: { learningRate: number; dropoutSeed: readonly [number, number] },
+  ): number;
+  evaluate(batch: ImageBatch): BatchEvaluation;
+  /** Begins anew: every variable follows from the seed and its name. */
+  initialize(seed: number): void;
+  /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
+  save(prefix: string): void;
+  restore(prefix: string): void;
+  /** One variable's values; for tests and tools. */
+  read(name: string): Float32Array;
+  close(): void;
+}
+
+/** The architecture a configuration names. */
+export const architectureOf = (model: Config['model']): Architecture =>
+  architectures[model.architecture];
+
+/** Builds and loads the program. */
+export function openProgram(spec: ProgramSpec): Program {
+  const { model, classes } = spec;
+  const graph = new Graph();
+  const size = model.imageSize;
+  const images = graph.placeholder('images', 'uint8', [null, size, size, 3]);
+  const labels = graph.placeholder('labels', 'int32', [null]);
+  const learningRate = graph.placeholder('learning_rate', 'float32', []);
+  const dropoutSeed = graph.placeholder('dropout_seed', 'int32', [2]);
+  const seed = graph.placeholder('seed', 'int32', []);
+  const prefix = graph.placeholder('prefix', 'string', []);
+
+  const variables: NetworkVariables = new Map();
+  const pixels = scale(graph, images, spec);
+  const targets = oneHot(graph, labels, classes);
+
+  const training = network(graph, variables, spec, pixels, 'train', dropoutSeed);
+  const loss = batchMean(graph, softmaxCrossEntropy(graph, training.logits, targets));
+  const trained = [...variables.values()].filter(({ trainable }) => trainable);
+  const updates = gradients(
+    graph,
+    loss,
+    trained.map(({ value }) => value),
+  ).map((gradient, index) =>
+    rmsprop(graph, trained[index]!, gradient, learningRate, spec.optimizer),
+  );
+  const step = [...training.updates, ...updates.map(({ node }) => node)];
+  const trainedLoss = graph.after(loss, step, 'train');
+
+  const { logits } = network(graph, variables, spec, pixels, 'infer', dropoutSeed);
+  const evaluated = [
+    batchSum(graph, softmaxCrossEntropy(graph, logits, targets)),
+    countInTopK(graph, logits, labels, 1),
+    countInTopK(graph, logits, labels, 5),
+    softmax(graph, logits),
+    argMax(graph, logits),
+  ];
+
+  const all: Variable[] = [...variables.values(), ...updates.flatMap(({ slots }) => slots)];
+  const isKept = ({ name }: Variable): boolean =>
+    spec.optimizer.momentum > 0 || !name.endsWith('/rmsprop/momentum');
+  const kept = all.filter(isKept);
+  const begin = initializeAll(graph, all, seed, hashName);
+  const initialized = graph.after(seed, begin, 'initialize');
+  const saved = graph.after(prefix, [saveAll(graph, kept, prefix)], 'saved');
+  const zero = graph.constant({ dtype: 'int32', shape: [], values: [0] });
+  const forgotten = initializeAll(
+    graph,
+    all.filter((one) => !isKept(one)),
+    zero,
+    hashName,
+  );
+  const restored = graph.after(
+    prefix,
+    [...restoreAll(graph, kept, prefix), ...forgotten],
+    'restored',
+  );
+
+  const session = openSession(graph);
+  const feedBatch = (batch: ImageBatch): (readonly [Tensor, Feed])[] => {
+    const count = batch.labels.length;
+    return [
+      [images, { dtype: 'uint8', shape: [count, size, size, 3], data: batch.images }],
+      [labels, { dtype: 'int32', shape: [count], data: batch.labels }],
+    ];
+  };
+  const feedString = (data: string): Feed => ({ dtype: 'string', shape: [], data });
+  return {
+    graphDigest: createHash('sha256')
+      .update(encodeGraph(graph.nodes).serializeBinary())
+      .digest('hex'),
+    variables: [...variables.values()],
+    train(batch, { learningRate: rate, dropoutSeed: fedSeed }) {
+      const [value] = session.run(
+        [
+          ...feedBatch(batch),
+          [learningRate, { dtype: 'float32', shape: [], data: Float32Array.of(rate) }],
+          [dropoutSeed, { dtype: 'int32', shape: [2], data: Int32Array.from(fedSeed) }],
+        ],
+        [trainedLoss],
+      );
+      return value![0]!;
+    },
+    evaluate(batch) {
+      const [lossSum, correct, inTop5, probabilities, predicted] = session.run(
+        feedBatch(batch),
+        evaluated,
+      );
+      return {
+        lossSum: lossSum![0]!,
+        correct: correct![0]!,
+        inTop5: inTop5![0]!,
+        probabilities: probabilities as Float32Array,
+        predicted: predicted as Int32Array,
+      };
+    },
+    initialize(value) {
+      session.run(
+        [[seed, { dtype: 'int32', shape: [], data: Int32Array.of(value) }]],
+        [initialized],
+      );
+    },
+    save: (path) => void session.run([[prefix, feedString(path)]], [saved]),
+    restore: (path) => void session.run([[prefix, feedString(path)]], [restored]),
+    read(name) {
+      const found = all.find((one) => one.name === name);
+      if (!found) throw new Error(`no variable ${name}`);
+      return session.run([], [found.value])[0] as Float32Array;
+    },
+    close: () => session.close(),
+  };
+}
+
+/** uint8 [B, S, S, 3] -> the compute type, in the range the weights want */
+function scale(graph: Graph, images: Tensor, { scaling, compute }: ProgramSpec): Tensor {
+  const pixels = cast(graph, images, 'float32');
+  const scaled =
+    scaling === 'zero-one'
+      ? binary(graph, 'Mul', pixels, graph.float(1 / 255))
+      : binary(graph, 'Sub', binary(graph, 'Mul', pixels, graph.float(1 / 127.5)), graph.float(1));
+  return cast(graph, scaled, compute);
+}
+
+/** pixels [B, S, S, 3] -> logits [B, classes] */
+function network(
+  graph: Graph,
+  variables: NetworkVariables,
+  { model, architecture, classes, compute }: ProgramSpec,
+  pixels: Tensor,
+  mode: LayerSettings['mode'],
+  dropoutSeed: Tensor,
+): { logits: Tensor; updates: readonly string[] } {
+  const layers = layersOn(graph, variables, {
+    mode,
+    compute,
+    momentum: model.batchNormMomentum,
+    trains: trainsUnder(model.trainable),
+  });
+  const features = backbone(graph, layers, architecture, model.stem, pixels);
+  const dropped =
+    mode === 'train' ? dropout(graph, features, model.dropout, dropoutSeed) : features;
+  return { logits: layers.dense('head', dropped, classes), updates: layers.updates };
+}
+
+function trainsUnder(trainable: Config['model']['trainable']): LayerSettings['trains'] {
+  return (layer: string, role: Role) =>
+    trainable === 'all' ||
+    layer === 'head' ||
+    (trainable === 'head+batchnorm' && (role === 'gamma' || role === 'beta'));
+}
+
+/** 32 bits of a name: the second half of its variable's random key. */
+function hashName(name: string): number {
+  return createHash('sha256').update(name).digest().readInt32LE(0);
+}

@@ -1,0 +1,140 @@
+/** ResNet-50, first and second version, as Keras has them: a table of stages and a block. */
+import type { Graph } from './graph/graph.ts';
+import { add, relu } from './graph/ops/elementwise.ts';
+import { globalAveragePool, maxPool, zeroPad } from './graph/ops/pooling.ts';
+import type { Tensor } from './graph/tensor.ts';
+import type { Layers } from './layers.ts';
+
+/** `filters`: of the block's inner convolutions; it gives out four times as many. */
+export interface Stage {
+  readonly name: string;
+  readonly filters: number;
+  readonly blocks: number;
+  /** Taken by the last block of the stage in version 2, by the first in version 1. */
+  readonly stride: number;
+}
+
+export interface Architecture {
+  readonly block: 'v1' | 'v2';
+  /** Channels after the stem. */
+  readonly stem: number;
+  readonly stages: readonly Stage[];
+}
+
+const stages = (strides: readonly [number, number, number, number]): Stage[] => [
+  { name: 'conv2', filters: 64, blocks: 3, stride: strides[0] },
+  { name: 'conv3', filters: 128, blocks: 4, stride: strides[1] },
+  { name: 'conv4', filters: 256, blocks: 6, stride: strides[2] },
+  { name: 'conv5', filters: 512, blocks: 3, stride: strides[3] },
+];
+
+export const architectures = {
+  resnet50v2: { block: 'v2', stem: 64, stages: stages([2, 2, 2, 1]) },
+  resnet50: { block: 'v1', stem: 64, stages: stages([1, 2, 2, 2]) },
+} as const satisfies Record<string, Architecture>;
+
+/** Two small stages with all of the large one's parts: for tests. */
+export const tiny = (block: 'v1' | 'v2'): Architecture => ({
+  block,
+  stem: 4,
+  stages: [
+    { name: 'conv2', filters: 4, blocks: 2, stride: block === 'v2' ? 2 : 1 },
+    { name: 'conv3', filters: 8, blocks: 2, stride: block === 'v2' ? 1 : 2 },
+  ],
+});
+
+/** The backbone: x [B, S, S, 3] -> features [B, 4 filters of the last stage]. */
+export function backbone(
+  graph: Graph,
+  layers: Layers,
+  architecture: Architecture,
+  stem: 'imagenet' | 'small',
+  images: Tensor,
+): Tensor {
+  const { block } = architecture;
+  const filters = architecture.stem;
+  let x =
+    stem === 'imagenet'
+      ? // [B, S, S, 3] -> [B, S/2, S/2, stem]
+        layers.conv('conv1_conv', images, { filters, size: 7, stride: 2, border: 3, bias: true })
+      : layers.conv('conv1_conv', images, { filters, size: 3, bias: true });
+  if (block === 'v1') x = relu(graph, layers.norm('conv1_bn', x));
+  if (stem === 'imagenet') {
+    // [B, S/2, S/2, stem] -> [B, S/4, S/4, stem]
+    x = maxPool(graph, zeroPad(graph, x, 1), { size: 3, stride: 2 });
+  }
+  for (const stage of architecture.stages) {
+    for (let index = 1; index <= stage.blocks; index += 1) {
+      const name = `${stage.name}_block${index}`;
+      const strided = block === 'v2' ? index === stage.blocks : index === 1;
+      const shape = {
+        filters: stage.filters,
+        stride: strided ? stage.stride : 1,
+        projects: index === 1,
+      };
+      x =
+        block === 'v2'
+          ? blockV2(graph, layers, name, x, shape)
+          : blockV1(graph, layers, name, x, shape);
+    }
+  }
+  if (block === 'v2') x = relu(graph, layers.norm('post_bn', x));
+  return globalAveragePool(graph, x);
+}
+
+interface BlockShape {
+  readonly filters: number;
+  readonly stride: number;
+  /** The shortcut is a convolution: channels change. */
+  readonly projects: boolean;
+}
+
+/** Pre-activation: [B, H, W, C] -> [B, H/stride, W/stride, 4 filters] */
+function blockV2(
+  graph: Graph,
+  layers: Layers,
+  name: string,
+  x: Tensor,
+  { filters, stride, projects }: BlockShape,
+): Tensor {
+  const preactivated = relu(graph, layers.norm(`${name}_preact_bn`, x));
+  const shortcut = projects
+    ? layers.conv(`${name}_0_conv`, preactivated, {
+        filters: 4 * filters,
+        size: 1,
+        stride,
+        bias: true,
+      })
+    : stride > 1
+      ? maxPool(graph, x, { size: 1, stride })
+      : x;
+  let y = layers.conv(`${name}_1_conv`, preactivated, { filters, size: 1, bias: false });
+  y = relu(graph, layers.norm(`${name}_1_bn`, y));
+  const border = stride > 1 ? { border: 1 } : {};
+  y = layers.conv(`${name}_2_conv`, y, { filters, size: 3, stride, ...border, bias: false });
+  y = relu(graph, layers.norm(`${name}_2_bn`, y));
+  y = layers.conv(`${name}_3_conv`, y, { filters: 4 * filters, size: 1, bias: true });
+  return add(graph, shortcut, y);
+}
+
+/** Post-activation: [B, H, W, C] -> [B, H/stride, W/stride, 4 filters] */
+function blockV1(
+  graph: Graph,
+  layers: Layers,
+  name: string,
+  x: Tensor,
+  { filters, stride, projects }: BlockShape,
+): Tensor {
+  const shortcut = projects
+    ? layers.norm(
+        `${name}_0_bn`,
+        layers.conv(`${name}_0_conv`, x, { filters: 4 * filters, size: 1, stride, bias: true }),
+      )
+    : x;
+  let y = layers.conv(`${name}_1_conv`, x, { filters, size: 1, stride, bias: true });
+  y = relu(graph, layers.norm(`${name}_1_bn`, y));
+  y = layers.conv(`${name}_2_conv`, y, { filters, size: 3, bias: true });
+  y = relu(graph, layers.norm(`${name}_2_bn`, y));
+  y = layers.conv(`${name}_3_conv`, y, { filters: 4 * filters, size: 1, bias: true });
+  return relu(graph, add(graph, shortcut, layers.norm(`${name}_3_bn`, y)));
+}

@@ -1,0 +1,183 @@
+/** What the trainer's process holds between requests: its program, the batches of the epoch in hand. */
+import { createWriteStream } from 'node:fs';
+import { once } from 'node:events';
+import type { Numerics } from '../contract/timeline.ts';
+import { position } from '../contract/plan.ts';
+import { openBatches } from '../data/batches.ts';
+import type { Batches } from '../data/batches.ts';
+import { tensorflowVersion, usesGpu } from './graph/session.ts';
+import { describeHardware } from './hardware.ts';
+import { architectureOf, openProgram } from './program.ts';
+import type { Program } from './program.ts';
+import { advance } from './trainer.ts';
+import type {
+  AdvanceRequest,
+  Evaluation,
+  FromTrainer,
+  LocalShard,
+  ProgramRequest,
+  ToTrainer,
+} from './trainer-messages.ts';
+
+export interface TrainerSession {
+  answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<FromTrainer>;
+  /** Ends the training loop after the step under way. */
+  stop(): void;
+}
+
+/** Images a session call in evaluation: its memory is that of a forward pass. */
+const evaluationBatchSize = 256;
+
+export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerSession {
+  let opened: { request: ProgramRequest; program: Program } | undefined;
+  /** The epoch's batches as the last segment left them: the next one goes on there. */
+  let open: { key: string; batches: Batches } | undefined;
+  let stopping = false;
+
+  const current = (): { request: ProgramRequest; program: Program } => {
+    if (!opened) throw new Error('the trainer has no program yet');
+    return opened;
+  };
+  const batchesFor = async (request: AdvanceRequest): Promise<Batches> => {
+    const { plan, seed, fromStep, shards } = request;
+    const key = batchesKey(request, fromStep);
+    if (open?.key === key) return open.batches;
+    await open?.batches.close();
+    const { epoch, sampleInEpoch } = position(plan, fromStep);
+    open = {
+      key,
+      batches: openBatches({
+        shards,
+        shuffle: { seed, epoch },
+        batchSize: plan.batchSize,
+        fromPosition: sampleInEpoch,
+        imageBytes: imageBytesOf(current().request),
+      }),
+    };
+    return open.batches;
+  };
+
+  return {
+    stop: () => void (stopping = true),
+    async answer(message) {
+      switch (message.type) {
+        case 'program': {
+          opened = openRequested(message.request);
+          return { type: 'ready', numerics: numericsOf(opened.program, message.request) };
+        }
+        case 'load': {
+          const { program } = current();
+          if (message.source.kind === 'initial') program.initialize(message.source.seed);
+          else program.restore(message.source.prefix);
+          return { type: 'done' };
+        }
+        case 'advance': {
+          const { request } = message;
+          stopping = false;
+          const batches = await batchesFor(request);
+          const advanced = await advance(current().program, batches, request, {
+            stopped: () => stopping,
+            onStep: (event) => emit({ type: 'step', ...event }),
+            onSaved: (saved) => emit({ type: 'saved', saved }),
+          });
+          open = { key: batchesKey(request, advanced.step), batches };
+          return { type: 'advanced', ...advanced };
+        }
+        case 'evaluate': {
+          const { request, program } = current();
+          const evaluation = await evaluate(program, request, message.shards, message.rows);
+          return { type: 'evaluated', evaluation };
+        }
+      }
+    },
+  };
+}
+
+function openRequested(request: ProgramRequest): { request: ProgramRequest; program: Program } {
+  const { model, training, classes } = request;
+  const program = openProgram({
+    model,
+    architecture: architectureOf(model),
+    optimizer: training.optimizer,
+    classes,
+    compute: precisionOf(request),
+    scaling: model.weights === 'none' ? 'zero-one' : 'minus-one-one',
+  });
+  return { request, program };
+}
+
+/** `auto`: bfloat16 where the processor multiplies it. */
+function precisionOf({ training }: ProgramRequest): Numerics['precision'] {
+  if (training.precision !== 'auto') return training.precision;
+  return describeHardware().bfloat16 ? 'bfloat16' : 'float32';
+}
+
+function numericsOf(program: Program, request: ProgramRequest): Numerics {
+  const { instructions, threads } = describeHardware();
+  return {
+    graph: program.graphDigest,
+    tensorflow: tensorflowVersion,
+    device: usesGpu ? 'gpu' : 'cpu',
+    instructions,
+    threads,
+    precision: precisionOf(request),
+  };
+}
+
+const imageBytesOf = ({ model }: ProgramRequest): number => model.imageSize ** 2 * 3;
+
+/** Names the batches that stand at a step: other shards, or another place in them, are others. */
+function batchesKey({ plan, seed, shards, fromStep }: AdvanceRequest, step: number): string {
+  const { epoch } = position(plan, fromStep);
+  return JSON.stringify({ epoch, seed, step, samples: shards.map(({ samples }) => samples) });
+}
+
+/** Evaluates every record once; with `rows`, writes what the model made of each. */
+async function evaluate(
+  program: Program,
+  request: ProgramRequest,
+  shards: readonly LocalShard[],
+  rows: { readonly path: string; readonly classes: readonly string[] } | undefined,
+): Promise<Evaluation> {
+  const batches = openBatches({
+    shards,
+    batchSize: evaluationBatchSize,
+    fromPosition: 0,
+    imageBytes: imageBytesOf(request),
+  });
+  const out = rows && createWriteStream(rows.path);
+  const sums = { samples: 0, loss: 0, accuracy: 0, top5: 0 };
+  try {
+    for (let batch = await batches.next(); batch; batch = await batches.next()) {
+      const evaluated = program.evaluate(batch);
+      sums.samples += batch.labels.length;
+      sums.loss += evaluated.lossSum;
+      sums.accuracy += evaluated.correct;
+      sums.top5 += evaluated.inTop5;
+      for (const [index, id] of rows && out ? batch.ids.entries() : []) {
+        const first = index * request.classes;
+        const row = {
+          id,
+          label: rows!.classes[batch.labels[index]!],
+          predicted: rows!.classes[evaluated.predicted[index]!],
+          probabilities: [...evaluated.probabilities.subarray(first, first + request.classes)],
+        };
+        out!.write(`${JSON.stringify(row)}\n`);
+      }
+      batch.release();
+    }
+  } finally {
+    await batches.close();
+    if (out) {
+      out.end();
+      await once(out, 'finish');
+    }
+  }
+  const { samples } = sums;
+  return {
+    samples,
+    loss: sums.loss / samples,
+    accuracy: sums.accuracy / samples,
+    top5: sums.top5 / samples,
+  };
+}

@@ -1,0 +1,27 @@
+/** A configuration as rows, each with whether it differs from the defaults. */
+import { configSchema } from '../contract/config.ts';
+import type { Config, ConfigInput } from '../contract/config.ts';
+
+export interface ConfigRow {
+  /** Dotted, as `--set` takes it. */
+  readonly key: string;
+  readonly value: string;
+  readonly differs: boolean;
+}
+
+/** `preset`: what the defaults are laid under. */
+export function configRows(config: Config, preset: ConfigInput): ConfigRow[] {
+  const defaults = new Map(flatten(configSchema.parse(preset)));
+  return flatten(config).map(([key, value]) => ({
+    key,
+    value,
+    differs: defaults.get(key) !== value,
+  }));
+}
+
+function flatten(value: unknown, path: readonly string[] = []): [key: string, value: string][] {
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([key, part]) => flatten(part, [...path, key]));
+  }
+  return [[path.join('.'), String(value)]];
+}

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dev } from '../../cli/dev.ts';
+import { list } from '../../cli/list.ts';
+import { status } from '../../cli/status.ts';
+import { train } from '../../cli/train.ts';
+import { watch } from '../../cli/watch.ts';
+import { fakeRuns, fakeStack, openClone, progressAt, result } from './support.ts';
+
+process.env['TZ'] = 'UTC';
+
+const outcome = { status: 'completed', result } as const;
+
+test('dev says where everything is, and stops at Ctrl-C', async (t) => {
+  const { cli, out } = await openClone(t);
+  const stack = fakeStack(
+    cli.root,
+    fakeRuns({ progress: progressAt('configure'), historyLength: 0 }),
+  );
+  const code = dev(cli, {}, () => Promise.resolve(stack));
+  while (!out.text().includes('Ctrl-C')) await new Promise((done) => setTimeout(done, 5));
+  assert.match(
+    out.text(),
+    /http:\/\/127\.0\.0\.1:8233\/namespaces\/default\/workflows\/start-workflow\?taskQueue=cpu&workflowType=trainingPipeline\n/,
+  );
+  assert.equal(stack.closed(), 0);
+  process.emit('SIGINT');
+  assert.equal(await code, 130);
+  assert.equal(stack.closed(), 1);
+});
+
+test('dev refuses when the servers of this clone run already', async (t) => {
+  const { cli } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('configure'), historyLength: 0 });
+  const stack = { ...fakeStack(cli.root, runs), own: false };
+  await assert.rejects(
+    dev(cli, {}, () => Promise.resolve(stack)),
+    /run already, with their UI at http:\/\/127\.0\.0\.1:8233/,
+  );
+});
+
+test('train starts a run and says how to watch it', async (t) => {
+  const { cli, out } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('ingest'), historyLength: 1 });
+  const servers = fakeStack(cli.root, runs);
+  assert.equal(await train(cli, { preset: 'article' }, () => Promise.resolve(servers)), 0);
+  const [[id, input] = []] = [...runs.started];
+  assert.deepEqual(input, { preset: 'article' });
+  assert.deepEqual(out.lines(), [
+    `Started run ${id}: http://127.0.0.1:8233/namespaces/default/workflows/${id}`,
+    `Watch it with \`npx nightshift watch ${id}\`.`,
+  ]);
+});
+
+test('train --wait ends as the run does', async (t) => {
+  const { cli } = await openClone(t);
+  const failed = { status: 'failed', type: 'Diverged', message: 'loss is NaN' } as const;
+  for (const [end, code] of [
+    [outcome, 0],
+    [failed, 1],
+  ] as const) {
+    const runs = fakeRuns({ progress: progressAt('report'), historyLength: 1, outcome: end });
+    const servers = fakeStack(cli.root, runs);
+    assert.equal(await train(cli, { wait: true }, () => Promise.resolve(servers)), code);
+  }
+});
+
+test('watch and status mean the newest run when none is named', async (t) => {
+  const { cli, out } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('report'), historyLength: 1, outcome });
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await assert.rejects(watch(cli, undefined, {}, open), /There is no run on this server yet/);
+  await runs.start('article-1', {});
+  assert.equal(await watch(cli, undefined, {}, open), 0);
+  assert.equal(await status(cli, undefined, { json: true }, open), 0);
+  const seen = JSON.parse(out.lines().at(-1) ?? '') as Record<string, unknown>;
+  assert.equal(seen['id'], 'article-1');
+  assert.deepEqual(seen['outcome'], outcome);
+});
+
+test('status shows a run that goes on, with its page', async (t) => {
+  const { cli, out } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('split'), historyLength: 1 });
+  await runs.start('a', {});
+  await status(cli, 'a', {}, () => Promise.resolve(fakeStack(cli.root, runs)));
+  assert.match(out.lines()[0] ?? '', /^Run a: running, started 2026-11-24 10:00:00, /);
+  assert.equal(out.lines()[1], '✓ configure     0.4 s');
+  assert.equal(
+    out.lines().at(-1),
+    'Temporal UI  http://127.0.0.1:8233/namespaces/default/workflows/a',
+  );
+});
+
+test('list --json prints the runs as one array', async (t) => {
+  const { cli, out } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('split'), historyLength: 1 });
+  await runs.start('a', {});
+  await runs.start('b', {});
+  await list(cli, { json: true, limit: 1 }, () => Promise.resolve(fakeStack(cli.root, runs)));
+  const listed = JSON.parse(out.text()) as { id: string }[];
+  assert.deepEqual(
+    listed.map(({ id }) => id),
+    ['a'],
+  );
+});

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { outcomeLines } from '../../cli/view/outcome.ts';
+import { noColors, result } from './support.ts';
+
+const place = {
+  cwd: '/home/ada/nightshift',
+  objects: '/home/ada/nightshift/.nightshift/s3/data/nightshift',
+  page: 'http://127.0.0.1:8233/namespaces/default/workflows/quickstart-1',
+};
+
+test('a completed run shows accuracy, the test image, the files and the page', () => {
+  assert.deepEqual(outcomeLines({ status: 'completed', result }, place, noColors), [
+    'Test accuracy 52.3 % on 5,000 images (top-5 93.1 %, loss 1.355).',
+    'Best model: after step 1,000 of 1,175, validation accuracy 51.9 %.',
+    'A random test image, c0ffee: predicted cat (61.2 %), but it is dog.',
+    'Report       .nightshift/s3/data/nightshift/stages/a/report.html',
+    'Predictions  .nightshift/s3/data/nightshift/stages/b/00000.jsonl and 1 more',
+    'Model        .nightshift/s3/data/nightshift/runs/r/c/000001000/d/variables',
+    'Temporal UI  http://127.0.0.1:8233/namespaces/default/workflows/quickstart-1',
+  ]);
+});
+
+test('a right prediction is said to be right, and a store elsewhere gives its keys', () => {
+  const example = { ...result.example, predicted: 'dog' };
+  const notBitEqual = ['from step 400: on cpu (avx2, 2 threads), float32'];
+  const changed = { ...result, example, notBitEqual, resumes: 1, predictionsKeys: ['p/0.jsonl'] };
+  assert.deepEqual(
+    outcomeLines({ status: 'completed', result: changed }, { cwd: '/home/ada' }, noColors).slice(1),
+    [
+      'Best model: after step 1,000 of 1,175, validation accuracy 51.9 %; resumed once.',
+      'Not bit-equal to an undisturbed run from step 400: on cpu (avx2, 2 threads), float32.',
+      'A random test image, c0ffee: predicted dog (61.2 %), which it is.',
+      'Report       stages/a/report.html',
+      'Predictions  p/0.jsonl',
+      'Model        runs/r/c/000001000/d/variables',
+    ],
+  );
+});
+
+test('a wrong configuration shows each problem and what to do', () => {
+  const outcome = {
+    status: 'failed',
+    type: 'InvalidConfig',
+    message: 'the configuration is not valid:\n- training.epochs: 0: Too small',
+  } as const;
+  assert.deepEqual(outcomeLines(outcome, { cwd: '/' }, noColors), [
+    'The run failed: InvalidConfig: the configuration is not valid:\n- training.epochs: 0: Too small',
+    'Correct these keys and start again; contract/config.ts says what every key means.',
+  ]);
+});
+
+test('a failure of no known type says that finished stages are kept', () => {
+  const outcome = { status: 'failed', type: 'TimeoutFailure', message: 'timed out' } as const;
+  assert.deepEqual(outcomeLines(outcome, { cwd: '/' }, noColors), [
+    'The run failed: TimeoutFailure: timed out',
+    'Start again once the cause is gone: finished stages are found in the store and not made again.',
+  ]);
+});
+
+test('from elsewhere, the files are named by their whole path', () => {
+  const lines = outcomeLines(
+    { status: 'completed', result },
+    { ...place, cwd: '/home/ada/other' },
+    noColors,
+  );
+  assert.equal(
+    lines[3],
+    'Report       /home/ada/nightshift/.nightshift/s3/data/nightshift/stages/a/report.html',
+  );
+});

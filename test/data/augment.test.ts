@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { configSchema } from '../../contract/config.ts';
+import type { AugmentConfig } from '../../contract/config.ts';
+import { augmentImage, drawChange } from '../../data/augment.ts';
+import { sha256 } from '../../data/digest.ts';
+import { madeImage } from './support.ts';
+
+const defaults = configSchema.parse({}).augment;
+const off: AugmentConfig = {
+  cropPadding: 0,
+  flip: 0,
+  rotationDegrees: 0,
+  brightness: 0,
+  contrast: 0,
+  saturation: 0,
+  hue: 0,
+};
+const most: AugmentConfig = {
+  cropPadding: 64,
+  flip: 0.5,
+  rotationDegrees: 180,
+  brightness: 1,
+  contrast: 1,
+  saturation: 1,
+  hue: 0.5,
+};
+const place = { seed: 0, epoch: 0, id: 'made/00000' };
+const pixel = (image: Uint8Array, x: number, y: number): number[] => [
+  ...image.subarray((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
+];
+
+test('an image is augmented to the same bytes in whatever order and company', () => {
+  const image = madeImage(0);
+  const places = [0, 1, 2].flatMap((epoch) => ['a', 'b'].map((id) => ({ seed: 5, epoch, id })));
+  const forward = places.map((at) => sha256(augmentImage(image, 32, defaults, at)));
+  const backward = places.toReversed().map((at) => {
+    augmentImage(madeImage(9, 48), 48, most, { ...at, id: 'another' });
+    return sha256(augmentImage(image, 32, defaults, at));
+  });
+  assert.deepEqual(backward.toReversed(), forward);
+});
+
+test('seed, epoch and sample each give another view', () => {
+  const views = [place, { ...place, seed: 1 }, { ...place, epoch: 1 }, { ...place, id: 'other' }];
+  const digests = views.map((at) => sha256(augmentImage(madeImage(0), 32, defaults, at)));
+  assert.equal(new Set(digests).size, views.length);
+});
+
+test('the bytes are pinned: a change of any is another operation version', () => {
+  const digestOf = (config: AugmentConfig, size: number): string => {
+    const views = Array.from({ length: 50 }, (_, epoch) =>
+      augmentImage(madeImage(epoch, size), size, config, { ...place, epoch }),
+    );
+    return sha256(Buffer.concat(views));
+  };
+  assert.equal(digestOf(defaults, 32), '9cf39a1b234bf7822a67bbc06f9c6f7736d22ee70459eba3a1ca7264612d4d58');
+  assert.equal(digestOf(most, 32), '2c253efd37223e990837237d3a53b6fbb0ade01d90fa7d8ab2233cbeba31ba88');
+  assert.equal(digestOf(defaults, 57), '44063ff9a75bf1de8075c1e615838f9a4ba3e4cb8bdad298186efa2e60e7ee00');
+});
+
+test('with every knob at 0 an image stays as it is', () => {
+  const image = madeImage(3);
+  for (let epoch = 0; epoch < 20; epoch += 1) {
+    assert.deepEqual(augmentImage(image, 32, off, { ...place, epoch }), image);
+  }
+});
+
+test('the image given stays as it was', () => {
+  const image = madeImage(3);
+  augmentImage(image, 32, most, place);
+  assert.deepEqual(image, madeImage(3));
+});
+
+test('a knob at 0 changes the values of no other', () => {
+  const whole = drawChange(defaults, place);
+  assert.deepEqual(drawChange({ ...defaults, rotationDegrees: 0, cropPadding: 0 }, place), {
+    ...whole,
+    rotationTurns: 0,
+    shiftX: 0,
+    shiftY: 0,
+  });
+});
+
+test('values are drawn from all of their range and from nowhere else', () => {
+  const changes = Array.from({ length: 2000 }, (_, epoch) => drawChange(defaults, { ...place, epoch }));
+  assert.deepEqual(
+    [...new Set(changes.map(({ shiftX }) => shiftX))].toSorted((a, b) => a - b),
+    [-4, -3, -2, -1, 0, 1, 2, 3, 4],
+  );
+  const flips = changes.filter(({ flip }) => flip).length;
+  assert.ok(Math.abs(flips - 1000) < 100, `${flips}`);
+  const ranges = { brightness: [0.8, 1.2], contrast: [0.8, 1.2], hueTurns: [-0.02, 0.02] } as const;
+  for (const [name, [low, high]] of Object.entries(ranges)) {
+    const values = changes.map((change) => change[name as keyof typeof ranges]);
+    const reach = (high - low) / 50;
+    assert.ok(Math.min(...values) >= low && Math.min(...values) < low + reach, name);
+    assert.ok(Math.max(...values) < high && Math.max(...values) > high - reach, name);
+  }
+  const degrees = changes.map(({ rotationTurns }) => rotationTurns * 360);
+  assert.ok(Math.max(...degrees) > 14.5 && Math.max(...degrees) < 15);
+});
+
+test('a crop moves the image by whole pixels and shows the padding as black', () => {
+  const image = madeImage(4).map((value) => Math.max(1, value));
+  const config = { ...off, cropPadding: 4 };
+  for (let epoch = 0; epoch < 10; epoch += 1) {
+    const at = { ...place, epoch };
+    const { shiftX, shiftY } = drawChange(config, at);
+    const view = augmentImage(image, 32, config, at);
+    for (const [x, y] of [[0, 0], [31, 31], [0, 31], [16, 16]] as const) {
+      const [fromX, fromY] = [x + shiftX, y + shiftY];
+      const inside = fromX >= 0 && fromX < 32 && fromY >= 0 && fromY < 32;
+      assert.deepEqual(pixel(view, x, y), inside ? pixel(image, fromX, fromY) : [0, 0, 0]);
+    }
+  }
+});
+
+test('a flip mirrors left and right', () => {
+  const image = madeImage(5);
+  const view = augmentImage(image, 32, { ...off, flip: 1 }, place);
+  for (let x = 0; x < 32; x += 1) assert.deepEqual(pixel(view, x, 7), pixel(image, 31 - x, 7));
+});
