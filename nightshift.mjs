@@ -27,7 +27,7 @@ try {
     process.exitCode = await main(args);
   }
 } catch (error) {
-  console.error(`nightshift: ${error instanceof Error ? error.message : error}`);
+  console.error(`nightshift: ${/** @type {Error} */ (error).message}`);
   process.exitCode = 1;
 }
 

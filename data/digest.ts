@@ -39,7 +39,6 @@ function isPlain(value: object): boolean {
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'object'
-    ? `a ${value?.constructor.name}`
-    : `${typeof value} ${String(value)}`;
+  if (typeof value === 'number') return `${value}`;
+  return typeof value === 'object' ? `a ${value?.constructor.name}` : `a ${typeof value}`;
 }

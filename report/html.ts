@@ -18,6 +18,6 @@ export const raw = (text: string): Html => ({ [marker]: true, text });
 
 function render(content: Content): string {
   if (Array.isArray(content)) return (content as readonly Content[]).map(render).join('');
-  if (typeof content === 'object' && marker in content) return content.text;
+  if (typeof content === 'object') return (content as Html).text;
   return String(content).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

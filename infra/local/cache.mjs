@@ -36,7 +36,7 @@ export async function cached(recipe, log) {
   const entry = join(cacheRoot(), `${recipe.name}-${digest.slice(0, 16)}`);
   if (existsSync(entry)) return entry;
 
-  checkDisk();
+  checkDisk(cacheRoot());
   const unlock = await lock(`${entry}.lock`, () =>
     log(`${recipe.name}: another set-up makes it, waiting`),
   );

@@ -1,7 +1,6 @@
 /** What the machine must have, each missing thing said in one line with its remedy. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, statfsSync } from 'node:fs';
-import { cacheRoot } from './cache.mjs';
 
 /**
  * @typedef {'linux-x64' | 'linux-arm64' | 'darwin-arm64'} Target
@@ -41,14 +40,17 @@ export function checkNode() {
   );
 }
 
-/** Only asked before something is built. */
-export function checkDisk() {
-  mkdirSync(cacheRoot(), { recursive: true });
-  const { bavail, bsize } = statfsSync(cacheRoot());
+/**
+ * Only asked before something is built.
+ * @param {string} directory
+ */
+export function checkDisk(directory) {
+  mkdirSync(directory, { recursive: true });
+  const { bavail, bsize } = statfsSync(directory);
   const gib = (bavail * bsize) / 2 ** 30;
   if (gib < neededGiB) {
     throw new Error(
-      `${cacheRoot()} has ${gib.toFixed(1)} GiB left, set-up needs ${neededGiB}: free some, or set NIGHTSHIFT_CACHE to a folder with more`,
+      `${directory} has ${gib.toFixed(1)} GiB left, set-up needs ${neededGiB}: free some, or set NIGHTSHIFT_CACHE to a folder with more`,
     );
   }
 }

@@ -178,7 +178,7 @@ function addressesOf(directory: string, ports: Ports, credentials: Credentials):
 }
 
 interface SupervisedServer {
-  current(): Server;
+  readonly current: () => Server;
   /** Restarts the server whenever it is gone, until the signal aborts. */
   watch(signal: AbortSignal): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** Reverse-mode differentiation along a graph's tape. */
 import type { Graph } from './graph.ts';
 import { addN } from './ops/elementwise.ts';
-import { sameShape, tensorName } from './tensor.ts';
+import { sameShape, shapeText, tensorName } from './tensor.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -32,7 +32,7 @@ export function gradients(graph: Graph, loss: Tensor, targets: readonly Tensor[]
       if (!part) throw new Error(`${op}: no gradient by its input ${input.node}`);
       if (!sameShape(part.shape, input.shape) || part.dtype !== input.dtype) {
         throw new Error(
-          `${op}: the gradient by ${input.node} is ${part.dtype} [${part.shape}], expected ${input.dtype} [${input.shape}]`,
+          `${op}: the gradient by ${input.node} is ${part.dtype} ${shapeText(part.shape)}, expected ${input.dtype} ${shapeText(input.shape)}`,
         );
       }
       const key = tensorName(input);

@@ -27,11 +27,17 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
+/** For messages; `?`: known only when the graph runs. */
+export const shapeText = (shape: Shape): string =>
+  `[${shape.map((size) => size ?? '?').join(', ')}]`;
+
 /** A size that must be known when the graph is built. */
 export function staticSize({ node, shape }: Tensor, axis: number): number {
   const size = shape.at(axis);
   if (size === null || size === undefined) {
-    throw new Error(`${node}: axis ${axis} of [${shape}] must be known when the graph is built`);
+    throw new Error(
+      `${node}: axis ${axis} of ${shapeText(shape)} must be known when the graph is built`,
+    );
   }
   return size;
 }

@@ -60,7 +60,10 @@ test('a split that does not sum to 1 is refused with the sum', async () => {
 
 test('a batch larger than the training set is refused', async () => {
   const [problem] = await problemsOf({ dataset: { limit: 100 }, training: { batchSize: 64 } });
-  assert.match(problem!, /^training\.batchSize: 64 is larger than the training set, about 60 images/);
+  assert.match(
+    problem!,
+    /^training\.batchSize: 64 is larger than the training set, about 60 images/,
+  );
 });
 
 test('freezing random convolutions is refused', async () => {

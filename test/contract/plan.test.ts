@@ -44,7 +44,7 @@ test('the position of a step is its epoch and its first sample in it', () => {
 
 test('milestones are validations, ends of epochs and the last step', () => {
   const milestones: number[] = [];
-  for (let step = 0; step < plan.steps; ) milestones.push((step = nextMilestone(plan, step)));
+  for (let step = 0; step < plan.steps;) milestones.push((step = nextMilestone(plan, step)));
   assert.deepEqual(milestones, [4, 5, 8, 10, 12]);
 });
 

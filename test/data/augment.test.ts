@@ -30,6 +30,13 @@ const pixel = (image: Uint8Array, x: number, y: number): number[] => [
   ...image.subarray((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
 ];
 
+function digestOfViews(config: AugmentConfig, size: number): string {
+  const views = Array.from({ length: 50 }, (_, epoch) =>
+    augmentImage(madeImage(epoch, size), size, config, { ...place, epoch }),
+  );
+  return sha256(Buffer.concat(views));
+}
+
 test('an image is augmented to the same bytes in whatever order and company', () => {
   const image = madeImage(0);
   const places = [0, 1, 2].flatMap((epoch) => ['a', 'b'].map((id) => ({ seed: 5, epoch, id })));
@@ -48,15 +55,18 @@ test('seed, epoch and sample each give another view', () => {
 });
 
 test('the bytes are pinned: a change of any is another operation version', () => {
-  const digestOf = (config: AugmentConfig, size: number): string => {
-    const views = Array.from({ length: 50 }, (_, epoch) =>
-      augmentImage(madeImage(epoch, size), size, config, { ...place, epoch }),
-    );
-    return sha256(Buffer.concat(views));
-  };
-  assert.equal(digestOf(defaults, 32), '9cf39a1b234bf7822a67bbc06f9c6f7736d22ee70459eba3a1ca7264612d4d58');
-  assert.equal(digestOf(most, 32), '2c253efd37223e990837237d3a53b6fbb0ade01d90fa7d8ab2233cbeba31ba88');
-  assert.equal(digestOf(defaults, 57), '44063ff9a75bf1de8075c1e615838f9a4ba3e4cb8bdad298186efa2e60e7ee00');
+  assert.equal(
+    digestOfViews(defaults, 32),
+    '9cf39a1b234bf7822a67bbc06f9c6f7736d22ee70459eba3a1ca7264612d4d58',
+  );
+  assert.equal(
+    digestOfViews(most, 32),
+    '2c253efd37223e990837237d3a53b6fbb0ade01d90fa7d8ab2233cbeba31ba88',
+  );
+  assert.equal(
+    digestOfViews(defaults, 57),
+    '44063ff9a75bf1de8075c1e615838f9a4ba3e4cb8bdad298186efa2e60e7ee00',
+  );
 });
 
 test('with every knob at 0 an image stays as it is', () => {
@@ -83,7 +93,9 @@ test('a knob at 0 changes the values of no other', () => {
 });
 
 test('values are drawn from all of their range and from nowhere else', () => {
-  const changes = Array.from({ length: 2000 }, (_, epoch) => drawChange(defaults, { ...place, epoch }));
+  const changes = Array.from({ length: 2000 }, (_, epoch) =>
+    drawChange(defaults, { ...place, epoch }),
+  );
   assert.deepEqual(
     [...new Set(changes.map(({ shiftX }) => shiftX))].toSorted((a, b) => a - b),
     [-4, -3, -2, -1, 0, 1, 2, 3, 4],
@@ -108,7 +120,12 @@ test('a crop moves the image by whole pixels and shows the padding as black', ()
     const at = { ...place, epoch };
     const { shiftX, shiftY } = drawChange(config, at);
     const view = augmentImage(image, 32, config, at);
-    for (const [x, y] of [[0, 0], [31, 31], [0, 31], [16, 16]] as const) {
+    for (const [x, y] of [
+      [0, 0],
+      [31, 31],
+      [0, 31],
+      [16, 16],
+    ] as const) {
       const [fromX, fromY] = [x + shiftX, y + shiftY];
       const inside = fromX >= 0 && fromX < 32 && fromY >= 0 && fromY < 32;
       assert.deepEqual(pixel(view, x, y), inside ? pixel(image, fromX, fromY) : [0, 0, 0]);

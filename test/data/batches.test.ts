@@ -16,7 +16,10 @@ after(() => rm(folder, { recursive: true }));
 const size = 4;
 /** More shards than a window holds, none of them as large as another. */
 const counts = Array.from({ length: 2 * shuffleWindowShards + 3 }, (_, shard) => 3 + (shard % 5));
-const samples = madeSamples(counts.reduce((sum, count) => sum + count, 0), size);
+const samples = madeSamples(
+  counts.reduce((sum, count) => sum + count, 0),
+  size,
+);
 
 async function writeShards(prefix: string): Promise<{ path: string; samples: number }[]> {
   let first = 0;
@@ -31,7 +34,12 @@ async function writeShards(prefix: string): Promise<{ path: string; samples: num
 }
 const shards = await writeShards('good');
 
-const request: BatchesRequest = { shards, batchSize: 16, fromPosition: 0, imageBytes: size * size * 3 };
+const request: BatchesRequest = {
+  shards,
+  batchSize: 16,
+  fromPosition: 0,
+  imageBytes: size * size * 3,
+};
 
 async function readAll(batches: Batches): Promise<{ ids: string[]; sizes: number[] }> {
   const ids: string[] = [];
@@ -93,7 +101,12 @@ test('two epochs may be open at once, each going its own way', async () => {
 
 test('no more batches are read ahead than there is memory for', async () => {
   const batches = openBatches({ ...request, batchSize: 4 });
-  const held = [await batches.next(), await batches.next(), await batches.next(), await batches.next()];
+  const held = [
+    await batches.next(),
+    await batches.next(),
+    await batches.next(),
+    await batches.next(),
+  ];
   const fifth = batches.next();
   assert.equal(await Promise.race([fifth, sleep(200, 'none')]), 'none');
   held[0]!.release();
@@ -126,9 +139,16 @@ test('a damaged shard fails the batch that needs it, by name and record', async 
   const { bytes } = encodeShard(samples.slice(0, 20), 3);
   bytes[bytes.length - 40]! ^= 1;
   await writeFile(path, bytes);
-  const batches = openBatches({ ...request, shards: [shards[0]!, { path, samples: 20 }], batchSize: 3 });
+  const batches = openBatches({
+    ...request,
+    shards: [shards[0]!, { path, samples: 20 }],
+    batchSize: 3,
+  });
   assert.equal((await batches.next())!.ids.length, 3);
-  const failure = { name: 'DamagedObject', message: `shard ${path}: record 19: the checksum of its data does not match` };
+  const failure = {
+    name: 'DamagedObject',
+    message: `shard ${path}: record 19: the checksum of its data does not match`,
+  };
   await assert.rejects(batches.next(), failure);
   await assert.rejects(batches.next(), failure);
   await batches.close();

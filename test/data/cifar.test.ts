@@ -108,7 +108,10 @@ test('two batch files of one name are refused', async () => {
 
 test('a file that is not whole records is refused with its name and size', async () => {
   const files = { 'batches.meta.txt': meta, 'data_batch_2.bin': batch(0, 1).subarray(0, 5000) };
-  await refused(await archiveOf(files), /^data_batch_2.bin: 5000 bytes are not whole records of 3073/);
+  await refused(
+    await archiveOf(files),
+    /^data_batch_2.bin: 5000 bytes are not whole records of 3073/,
+  );
 });
 
 test('a label without a class is refused with its file and record', async () => {
@@ -127,7 +130,8 @@ test('a package with other images than the official ones is refused', async () =
     'package/train_lables.json': Buffer.from('[1,2,3,4,5]'),
     'package/test_lables.json': Buffer.from('[6]'),
   };
-  for (const { name } of officialCifar10.files) files[`package/${name.replace('.bin', '.png')}`] = png;
+  for (const { name } of officialCifar10.files)
+    files[`package/${name.replace('.bin', '.png')}`] = png;
   const bytes = encodeCifarRecord(1, madeImage(0));
   await assert.rejects(readCifarPackage(Readable.from([await archiveOf(files)])), {
     name: 'InvalidData',

@@ -28,8 +28,7 @@ test('the four together are within one level of one after the other in doubles',
   const angle = 2 * Math.PI * change.hueTurns;
   for (let at = 0; at < image.length; at += 3) {
     const [red, green, blue] = [0, 1, 2].map(
-      (channel) =>
-        change.contrast * (change.brightness * image[at + channel]! - mean) + mean,
+      (channel) => change.contrast * (change.brightness * image[at + channel]! - mean) + mean,
     ) as [number, number, number];
     const luma = 0.299 * red + 0.587 * green + 0.114 * blue;
     const i = change.saturation * (0.5959 * red - 0.2746 * green - 0.3213 * blue);

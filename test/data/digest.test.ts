@@ -28,8 +28,17 @@ test('a key without a value is a key that is not there', () => {
   assert.equal(digestOf({ a: 1, b: undefined }), digestOf({ a: 1 }));
 });
 
-test('what JSON would lose is refused', () => {
-  for (const value of [Number.NaN, Infinity, () => 1, 1n, new Date(0), new Uint8Array(1)]) {
-    assert.throws(() => digestOf({ value }), /a digest is made of JSON values only/);
+test('what JSON would lose is refused by what it is', () => {
+  const refused: [unknown, string][] = [
+    [Number.NaN, 'NaN'],
+    [Infinity, 'Infinity'],
+    [() => 1, 'a function'],
+    [1n, 'a bigint'],
+    [new Date(0), 'a Date'],
+    [new Uint8Array(1), 'a Uint8Array'],
+  ];
+  for (const [value, name] of refused) {
+    const message = `a digest is made of JSON values only, got ${name}`;
+    assert.throws(() => digestOf({ deep: [value] }), { name: 'TypeError', message });
   }
 });

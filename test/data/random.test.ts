@@ -4,10 +4,7 @@ import { permutation, philox, purposes, randomStream } from '../../data/random.t
 
 test('philox gives the known answers that Random123 publishes for Philox 4x32-10', () => {
   const ones = 0xffff_ffff;
-  assert.deepEqual(
-    philox([0, 0], [0, 0, 0, 0]),
-    [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
-  );
+  assert.deepEqual(philox([0, 0], [0, 0, 0, 0]), [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
   assert.deepEqual(
     philox([ones, ones], [ones, ones, ones, ones]),
     [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
@@ -19,15 +16,13 @@ test('philox gives the known answers that Random123 publishes for Philox 4x32-10
 });
 
 test('a stream gives the same values however others are drawn from in between', () => {
-  const draw = (count: number, between: () => void): number[] => {
-    const stream = randomStream(7, purposes.augmentation, [1, 2, 3]);
-    return Array.from({ length: count }, () => (between(), stream.uint32()));
-  };
+  const alone = randomStream(7, purposes.augmentation, [1, 2, 3]);
+  const accompanied = randomStream(7, purposes.augmentation, [1, 2, 3]);
   const other = randomStream(7, purposes.augmentation, [1, 2, 4]);
-  assert.deepEqual(
-    draw(20, () => undefined),
-    draw(20, () => other.uint32()),
-  );
+  for (let draw = 0; draw < 20; draw += 1) {
+    other.uint32();
+    assert.equal(accompanied.uint32(), alone.uint32());
+  }
 });
 
 test('streams that differ in seed, purpose or any number of their place differ', () => {
@@ -55,7 +50,7 @@ test('uniform numbers lie in [0, 1) with the mean and spread of a uniform distri
 
 test('each integer below a bound is as likely as another', () => {
   const stream = randomStream(3, purposes.augmentation);
-  const counts = new Array<number>(7).fill(0);
+  const counts = [0, 0, 0, 0, 0, 0, 0];
   for (let draw = 0; draw < 70_000; draw += 1) counts[stream.below(7)]! += 1;
   for (const count of counts) assert.ok(Math.abs(count - 10_000) < 400, counts.join());
 });

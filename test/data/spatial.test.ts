@@ -9,7 +9,10 @@ const unchanged: SpatialChange = { shiftX: 0, shiftY: 0, flip: false, rotationTu
 function moved(image: Uint8Array, size: number, change: Partial<SpatialChange>): Uint8Array {
   const framed = new Uint8ClampedArray((size + 2) ** 2 * 3);
   for (let row = 0; row < size; row += 1) {
-    framed.set(image.subarray(row * size * 3, (row + 1) * size * 3), ((row + 1) * (size + 2) + 1) * 3);
+    framed.set(
+      image.subarray(row * size * 3, (row + 1) * size * 3),
+      ((row + 1) * (size + 2) + 1) * 3,
+    );
   }
   const output = new Uint8Array(image.length);
   resample(framed, size, { ...unchanged, ...change }, output);

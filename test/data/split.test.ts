@@ -23,6 +23,13 @@ function sidesById(split: ReturnType<typeof splitSamples>): Map<string, string> 
   return new Map(sides.flatMap((side) => split[side].map(({ id }) => [id, side])));
 }
 
+/** How many of each class are taken under a limit. */
+function taken(samples: Sample[], limit: number): number[] {
+  const split = splitSamples(samples, classes, fractions, limit);
+  const all = sides.flatMap((side) => split[side]);
+  return classes.map((_, label) => all.filter((sample) => sample.label === label).length);
+}
+
 test('each sample lies on one side, in parts near the fractions', () => {
   const split = splitSamples(made(6000), classes, fractions);
   assert.equal(sidesById(split).size, 6000);
@@ -56,16 +63,11 @@ test('a limited set is split by the same fractions', () => {
 });
 
 test('a limit takes equal parts of each class, and more of the others where one has too few', () => {
-  const count = (samples: Sample[], limit: number): number[] => {
-    const split = splitSamples(samples, classes, fractions, limit);
-    const all = sides.flatMap((side) => split[side]);
-    return classes.map((_, label) => all.filter((sample) => sample.label === label).length);
-  };
-  assert.deepEqual(count(made(900), 300), [100, 100, 100]);
-  assert.equal(Math.max(...count(made(900), 301)), 101);
+  assert.deepEqual(taken(made(900), 300), [100, 100, 100]);
+  assert.equal(Math.max(...taken(made(900), 301)), 101);
   const fewOwls = made(900).filter(({ label }, index) => label < 2 || index < 90);
-  assert.deepEqual(count(fewOwls, 300), [135, 135, 30]);
-  assert.deepEqual(count(fewOwls, 100_000), [300, 300, 30]);
+  assert.deepEqual(taken(fewOwls, 300), [135, 135, 30]);
+  assert.deepEqual(taken(fewOwls, 100_000), [300, 300, 30]);
 });
 
 test('equal contents lie on one side, even under different labels', () => {

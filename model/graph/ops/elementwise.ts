@@ -1,6 +1,6 @@
 /** Ops that work on each element by itself, and the sums and casts between them. */
 import type { Graph } from '../graph.ts';
-import { sameShape } from '../tensor.ts';
+import { sameShape, shapeText } from '../tensor.ts';
 import type { DType, Tensor } from '../tensor.ts';
 
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv';
@@ -18,7 +18,9 @@ export function binary(graph: Graph, op: Binary, a: Tensor, b: Tensor): Tensor {
 /** a + b, of equal shape. */
 export function add(graph: Graph, a: Tensor, b: Tensor): Tensor {
   if (!sameShape(a.shape, b.shape)) {
-    throw new Error(`add: [${a.shape}] (${a.node}) and [${b.shape}] (${b.node}) differ`);
+    throw new Error(
+      `add: ${shapeText(a.shape)} (${a.node}) and ${shapeText(b.shape)} (${b.node}) differ`,
+    );
   }
   const sum = binary(graph, 'AddV2', a, b);
   graph.record({ op: 'AddV2', inputs: [a, b], outputs: [sum], gradient: ([d]) => [d, d] });
