@@ -1,17 +1,16 @@
 /** Real servers for tests, each with an empty folder of its own. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
+import { startS3, startTemporal } from '../../infra/local/servers.ts';
+import { setUp } from '../../infra/local/setup.mjs';
 import { openS3Store } from '../../storage/s3.ts';
 import type { S3Settings } from '../../storage/s3.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 export interface TestS3 {
+  /** http://host:port */
   readonly address: string;
   /** The server's objects as plain files: `<bucket>/<key>`. */
   readonly directory: string;
@@ -23,41 +22,20 @@ export interface TestS3 {
 
 export async function startTestS3(): Promise<TestS3> {
   const root = await mkdtemp(join(tmpdir(), 'nightshift-s3-'));
-  const directory = join(root, 'data');
-  await mkdir(directory);
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test-secret' };
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  const child = spawn(
-    '/tmp/lab/storage/bin/versitygw',
-    ['--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet', 'posix', directory],
-    {
-      env: {
-        ROOT_ACCESS_KEY: credentials.accessKeyId,
-        ROOT_SECRET_KEY: credentials.secretAccessKey,
-      },
-      stdio: 'ignore',
-    },
-  );
-  const address = `http://127.0.0.1:${port}`;
-  for (;;) {
-    if (
-      await fetch(address).then(
-        () => true,
-        () => false,
-      )
-    )
-      break;
-    await new Promise((done) => setTimeout(done, 20));
-  }
+  const server = await startS3({
+    binary: (await setUp()).versitygw,
+    directory: root,
+    accessKey: credentials.accessKeyId,
+    secretKey: credentials.secretAccessKey,
+  });
+  const address = `http://${server.address}`;
   const stores: ObjectStore[] = [];
   return {
     address,
-    directory,
+    directory: join(root, 'data'),
     credentials,
-    openStore: async (settings = {}) => {
+    async openStore(settings = {}) {
       const store = await openS3Store({
         bucket: `test-${randomUUID()}`,
         endpoint: address,
@@ -68,11 +46,15 @@ export async function startTestS3(): Promise<TestS3> {
       stores.push(store);
       return store;
     },
-    stop: async () => {
+    async stop() {
       for (const store of stores) store.close();
-      child.kill();
-      await once(child, 'exit');
+      await server.stop();
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** Temporal in memory, without UI. */
+export async function startTestTemporal(): Promise<{ address: string; stop(): Promise<void> }> {
+  return startTemporal({ binary: (await setUp()).temporal });
 }
