@@ -7,6 +7,8 @@ import { augmentShard } from './augment-shard.ts';
 import { durable } from './durable.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
+import { ingestWeights } from './ingest-weights.ts';
+import type { WeightsInput } from './ingest-weights.ts';
 import { openStage } from './open-stage.ts';
 import { resolveConfig } from './resolve-config.ts';
 import { sealStage } from './seal-stage.ts';
@@ -24,6 +26,7 @@ export function dataActivities(services: DataServices) {
   return {
     resolveConfig: (input?: unknown) => durable(() => resolveConfig(input)),
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),
+    ingestWeights: (input: WeightsInput) => durable((step) => ingestWeights(services, input, step)),
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
     openStage: ({ stage, deep = false }: { stage: PartedStage; deep?: boolean }) =>
       durable(() => openStage(services, stage, deep)),

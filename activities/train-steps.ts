@@ -7,6 +7,8 @@ import { log } from '@temporalio/activity';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NightshiftError } from '../contract/failures.ts';
+import { stageManifestKey } from '../contract/keys.ts';
+import { weightsManifestSchema } from '../contract/manifests.ts';
 import { isValidated, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainHeartbeat, Validation } from '../contract/progress.ts';
@@ -25,7 +27,7 @@ import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
-import { describeStage } from './stages.ts';
+import { describeStage, required } from './stages.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -55,10 +57,12 @@ async function trainSegment(
   const { run, config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
   await uploads.settled(run, mostWaitingUploads);
+  const loadingAt = performance.now();
   const begin = await loadNewestState(services, input, step, trainer);
+  const loadSeconds = secondsSince(loadingAt);
   refuseOtherNumerics(input, trainer, uploads.durable(run)?.step ?? begin.step);
 
-  const total = { images: 0, seconds: 0, waitSeconds: 0, loss: Number.NaN };
+  const total = { images: 0, seconds: 0, busySeconds: 0, loss: Number.NaN };
   const heartbeat = reporter(step, uploads, run, begin.step);
   const deadline = Date.now() + config.training.sliceSeconds * 1000;
   let at: CheckpointReference | null = begin.checkpoint;
@@ -105,7 +109,7 @@ async function trainSegment(
     reached = advanced.step;
     total.images += advanced.images;
     total.seconds += advanced.seconds;
-    total.waitSeconds += advanced.waitSeconds;
+    total.busySeconds += advanced.seconds - advanced.waitSeconds;
     total.loss = advanced.loss;
     trainer.stateKey = stateKeyOf(input, reached);
     if (step.signal.aborted) {
@@ -113,10 +117,12 @@ async function trainSegment(
       step.signal.throwIfAborted();
     }
   }
+  const validatingAt = performance.now();
   const validation =
     reached === toStep && isValidated(plan, reached)
       ? await validate(services, input, step, trainer, plan)
       : null;
+  total.busySeconds += loadSeconds + secondsSince(validatingAt);
   if (reached === plan.steps) await uploads.settled(run);
   const durable = uploads.durable(run);
   return {
@@ -186,9 +192,30 @@ async function loadNewestState(
       `run ${inputs.run}: no usable checkpoint, begins again at step 0, ${reachedStep} steps lost`,
     );
   }
-  const { seed } = inputs.config;
-  await trainer.client.ask({ type: 'load', source: { kind: 'initial', seed } });
+  await loadInitialState(services, input, trainer);
   return { step: 0, warm: false, checkpoint: null };
+}
+
+const secondsSince = (at: number): number => (performance.now() - at) / 1000;
+
+async function loadInitialState(
+  { store, cache }: ModelServices,
+  { inputs }: TrainStepsInput,
+  { client }: WarmTrainer,
+): Promise<void> {
+  const { seed } = inputs.config;
+  if (inputs.weights === null) {
+    await client.ask({ type: 'load', source: { kind: 'initial', seed } });
+    return;
+  }
+  const key = stageManifestKey(inputs.weights);
+  const { files } = await required(store, key, weightsManifestSchema);
+  const file = await cache.fetch(files[0]!, store);
+  try {
+    await client.ask({ type: 'load', source: { kind: 'initial', seed, weights: file.path } });
+  } finally {
+    await file.release();
+  }
 }
 
 /** Names a state by all that it depends on. */

@@ -35,6 +35,7 @@ export interface ReportRequest {
     readonly resumedAt: readonly number[];
     readonly notBitEqual: readonly string[];
     readonly imagesPerSecond: number;
+    readonly idleShare: number;
   };
   readonly stages: readonly StageProgress[];
 }
@@ -142,6 +143,8 @@ export async function writeReport(
     modelDigest: stateDigest(best),
     finalDigest: stateDigest(last),
     resumes: trained.resumedAt.length,
+    imagesPerSecond: trained.imagesPerSecond,
+    idleShare: trained.idleShare,
     notBitEqual: trained.notBitEqual,
   };
 }

@@ -104,6 +104,13 @@ export const checkpointManifestSchema = z.strictObject({
   pruned: z.boolean(),
 });
 
+/** Pretrained weights as they were taken in: one file. */
+export const weightsManifestSchema = z.strictObject({
+  ...stageShape,
+  kind: z.literal('weights'),
+  source: z.string(),
+});
+
 /** What a run came to: its report and metrics. */
 export const runResultManifestSchema = z.strictObject({
   ...manifestShape,

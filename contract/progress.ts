@@ -102,6 +102,10 @@ export interface RunResult {
   /** SHA-256 of the variables after the last step. */
   readonly finalDigest: string;
   readonly resumes: number;
+  /** In training, saving included. */
+  readonly imagesPerSecond: number;
+  /** Share of the training's wall time in which the trainer waited: for data, the store, Temporal. */
+  readonly idleShare: number;
   /** From which steps on the bits may differ from an undisturbed run, and why. Empty: none. */
   readonly notBitEqual: readonly string[];
 }

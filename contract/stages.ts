@@ -55,6 +55,8 @@ export interface TrainingInputs {
   readonly config: Config;
   readonly classes: readonly string[];
   readonly split: string;
+  /** Digest of the pretrained weights; null: from scratch. */
+  readonly weights: string | null;
   /** Digests of the base shards. */
   readonly train: string;
   readonly validation: string;
@@ -81,9 +83,10 @@ export interface Segment {
   /** Mean loss of the last step, in nats. */
   readonly loss: number;
   readonly images: number;
-  /** Seconds of training, waiting for data and saving included; and the part of it that was waiting. */
+  /** Seconds of the training loop, waiting for data and saving included. */
   readonly seconds: number;
-  readonly waitSeconds: number;
+  /** Seconds in which the trainer worked: loading, steps, saving, validation. */
+  readonly busySeconds: number;
   readonly validation: Validation | null;
   readonly durableStep: number;
   /** When the newest checkpoint became durable, in epoch milliseconds. */

@@ -19,6 +19,7 @@ export function lineageChain(
   let lineage = digestOf({
     config: inputs.config,
     split: inputs.split,
+    weights: inputs.weights,
     classes: inputs.classes,
     train: inputs.train,
   });

@@ -22,7 +22,7 @@ import { encodeGraph } from './graph/proto.ts';
 import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
 import type { Tensor } from './graph/tensor.ts';
-import { initializeAll, restoreAll, saveAll } from './graph/variables.ts';
+import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { layersOn } from './layers.ts';
 import type { LayerSettings, NetworkVariable, NetworkVariables, Role } from './layers.ts';
@@ -35,6 +35,8 @@ export interface ProgramSpec {
   readonly optimizer: Config['training']['optimizer'];
   readonly classes: number;
   readonly compute: 'float32' | 'bfloat16';
+  /** The backbone is given its values from outside. */
+  readonly pretrained: boolean;
   /** What pixels become: [0, 1] from scratch and for TF-Hub's weights, [-1, 1] for Keras's. */
   readonly scaling: 'zero-one' | 'minus-one-one';
 }
@@ -68,6 +70,8 @@ export interface Program {
   evaluate(batch: ImageBatch): BatchEvaluation;
   /** Begins anew: every variable follows from the seed and its name. */
   initialize(seed: number): void;
+  /** Gives the backbone's variables their values, by name; only in a pretrained program. */
+  assign(values: ReadonlyMap<string, Float32Array>): void;
   /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
   save(prefix: string): void;
   restore(prefix: string): void;
@@ -138,6 +142,13 @@ export function openProgram(spec: ProgramSpec): Program {
     'restored',
   );
 
+  const given = backboneOf(spec, variables).map((target) => ({
+    target,
+    value: graph.placeholder(`${target.name}/given`, 'float32', target.shape),
+  }));
+  const begun = given.map(({ target, value }) => assign(graph, target, value));
+  const assigned = graph.after(zero, begun, 'assigned');
+
   const session = openSession(graph);
   const feedBatch = (batch: ImageBatch): (readonly [Tensor, Feed])[] => {
     const count = batch.labels.length;
@@ -182,6 +193,14 @@ export function openProgram(spec: ProgramSpec): Program {
         [initialized],
       );
     },
+    assign(values) {
+      const feeds = given.map(({ target, value }): [Tensor, Feed] => {
+        const data = values.get(target.name);
+        if (!data) throw new Error(`no values for variable ${target.name}`);
+        return [value, { dtype: 'float32', shape: target.shape as number[], data }];
+      });
+      session.run(feeds, [assigned]);
+    },
     save: (path) => void session.run([[prefix, feedString(path)]], [saved]),
     restore: (path) => void session.run([[prefix, feedString(path)]], [restored]),
     read(name) {
@@ -191,6 +210,11 @@ export function openProgram(spec: ProgramSpec): Program {
     },
     close: () => session.close(),
   };
+}
+
+/** The variables that pretrained weights give their values; none from scratch. */
+function backboneOf({ pretrained }: ProgramSpec, variables: NetworkVariables): NetworkVariable[] {
+  return pretrained ? [...variables.values()].filter(({ name }) => !name.startsWith('head/')) : [];
 }
 
 /** uint8 [B, S, S, 3] -> the compute type, in the range the weights want */

@@ -9,6 +9,7 @@ import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
+import { loadPretrained } from './pretrained.ts';
 import { advance } from './trainer.ts';
 import type {
   AdvanceRequest,
@@ -67,8 +68,12 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         }
         case 'load': {
           const { program } = current();
-          if (message.source.kind === 'initial') program.initialize(message.source.seed);
-          else program.restore(message.source.prefix);
+          const { source } = message;
+          if (source.kind === 'checkpoint') program.restore(source.prefix);
+          else {
+            program.initialize(source.seed);
+            if (source.weights !== undefined) await loadPretrained(program, source.weights);
+          }
           return { type: 'done' };
         }
         case 'advance': {
@@ -101,6 +106,7 @@ function openRequested(request: ProgramRequest): { request: ProgramRequest; prog
     optimizer: training.optimizer,
     classes,
     compute: precisionOf(request),
+    pretrained: model.weights !== 'none',
     scaling: model.weights === 'none' ? 'zero-one' : 'minus-one-one',
   });
   return { request, program };

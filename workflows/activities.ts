@@ -25,7 +25,12 @@ export const quick = proxyActivities<
 export const data = proxyActivities<
   Pick<
     DataActivities,
-    'ingestDataset' | 'splitDataset' | 'writeShard' | 'augmentShard' | 'writeReport'
+    | 'ingestDataset'
+    | 'ingestWeights'
+    | 'splitDataset'
+    | 'writeShard'
+    | 'augmentShard'
+    | 'writeReport'
   >
 >({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });
 

@@ -20,6 +20,8 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   const dataset = await progress.stage('ingest', () =>
     data.ingestDataset({ source: config.dataset.source, sha256: config.dataset.sha256 }),
   );
+  const weights =
+    config.model.weights === 'none' ? null : await data.ingestWeights({ model: config.model });
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
   const numerics = model.resolveNumerics({ config, classes: dataset.classes });
   numerics.catch(() => undefined);
@@ -35,6 +37,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     config,
     classes: dataset.classes,
     split: split.digest,
+    weights,
     train: base.train.digest,
     validation: base.validation.digest,
     samples: split.samples.train,

@@ -35,6 +35,8 @@ export interface Trained {
   readonly resumedAt: readonly number[];
   readonly notBitEqual: readonly string[];
   readonly imagesPerSecond: number;
+  /** Share of the training's wall time in which the trainer waited: for data, the store, Temporal. */
+  readonly idleShare: number;
 }
 
 /** Trains to the last step. Throws what a retry can't mend. */
@@ -61,6 +63,8 @@ export async function train(
   let failuresInARow = 0;
   let images = 0;
   let seconds = 0;
+  let busySeconds = 0;
+  const startedAt = Date.now();
   progress.training(() => ({
     ...plan,
     step: 0,
@@ -88,6 +92,7 @@ export async function train(
       last = segment.checkpoint;
       images += segment.images;
       seconds += segment.seconds;
+      busySeconds += segment.busySeconds;
       if (segment.validation && validations.at(-1)?.step !== step) {
         const validation = { ...segment.validation, checkpoint: segment.checkpoint };
         validations.push(validation);
@@ -136,6 +141,7 @@ export async function train(
     resumedAt,
     notBitEqual,
     imagesPerSecond: images / Math.max(seconds, 1e-9),
+    idleShare: Math.max(0, 1 - busySeconds / ((Date.now() - startedAt) / 1000)),
   };
 }
 

@@ -73,6 +73,8 @@ export const result: RunResult = {
   modelDigest: 'e',
   finalDigest: 'f',
   resumes: 0,
+  imagesPerSecond: 298.4,
+  idleShare: 0.021,
   notBitEqual: [],
 };
 

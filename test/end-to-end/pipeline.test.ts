@@ -19,8 +19,7 @@ before(async () => {
     dataset: { source: await cifarArchive(), limit: 300 },
     training: { epochs: 2, batchSize: 32, validateEverySteps: 4, checkpointEverySteps: 4 },
   };
-  stack.startWorker('cpu');
-  stack.startWorker('gpu');
+  await Promise.all([stack.startWorker('cpu'), stack.startWorker('gpu')]);
 });
 after(() => stack.stop());
 
@@ -82,7 +81,7 @@ test('a run whose gpu worker is stopped hands back, and ends with the same weigh
   const handle = await start('worker-stopped');
   await reached(handle, 4);
   await stack.stopWorker('gpu');
-  stack.startWorker('gpu');
+  await stack.startWorker('gpu');
   const result = (await handle.result()) as RunResult;
   assert.ok(result.resumes >= 1);
   assert.equal(result.finalDigest, undisturbed.finalDigest);
@@ -92,8 +91,7 @@ test('a run whose workers are all killed ends with the same weights on new ones'
   const handle = await start('workers-killed');
   await reached(handle, 8);
   await Promise.all([stack.killWorker('gpu'), stack.killWorker('cpu')]);
-  stack.startWorker('cpu');
-  stack.startWorker('gpu');
+  await Promise.all([stack.startWorker('cpu'), stack.startWorker('gpu')]);
   const result = (await handle.result()) as RunResult;
   assert.ok(result.resumes >= 1);
   assert.equal(result.finalDigest, undisturbed.finalDigest);

@@ -14,12 +14,15 @@ export type WorkerName = 'cpu' | 'gpu';
 export interface TestStack {
   readonly client: Client;
   readonly store: ObjectStore;
-  startWorker(name: WorkerName): void;
+  /** Resolves once the worker is about to ask for work. */
+  startWorker(name: WorkerName): Promise<void>;
   /** SIGKILL, and the worker is gone. */
   killWorker(name: WorkerName): Promise<void>;
   /** SIGTERM, and the worker has handed back. */
   stopWorker(name: WorkerName): Promise<void>;
-  /** Kills the trainer's process below the gpu worker; false when there is none. */
+  /** Ids of the trainer's processes below the gpu worker. */
+  trainers(): number[];
+  /** Kills them; false when there is none. */
   killTrainer(): boolean;
   stop(): Promise<void>;
 }
@@ -38,10 +41,14 @@ export async function startStack(): Promise<TestStack> {
     child.kill(signal);
     await exited;
   };
+  const trainers = (): number[] => {
+    const pid = workers.get('gpu')?.pid;
+    return pid === undefined ? [] : childrenOf(pid);
+  };
   return {
     client: new Client({ connection }),
     store,
-    startWorker(name) {
+    async startWorker(name) {
       const child = fork(new URL(`../../workers/${name}.ts`, import.meta.url), {
         execArgv: ['--import', 'tsx'],
         stdio: ['ignore', 'ignore', process.env['NIGHTSHIFT_DEBUG'] ? 'inherit' : 'ignore', 'ipc'],
@@ -56,12 +63,13 @@ export async function startStack(): Promise<TestStack> {
         },
       });
       workers.set(name, child);
+      await once(child, 'message');
     },
     killWorker: (name) => end(name, 'SIGKILL'),
     stopWorker: (name) => end(name, 'SIGTERM'),
+    trainers,
     killTrainer() {
-      const pid = workers.get('gpu')?.pid;
-      const below = pid === undefined ? [] : childrenOf(pid);
+      const below = trainers();
       for (const child of below) process.kill(child, 'SIGKILL');
       return below.length > 0;
     },

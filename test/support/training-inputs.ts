@@ -9,6 +9,7 @@ export function trainingInputs(config: ConfigInput = {}): TrainingInputs {
     config: configSchema.parse(config),
     classes: ['cat', 'dog'],
     split: '1'.repeat(64),
+    weights: null,
     train: '2'.repeat(64),
     validation: '3'.repeat(64),
     samples: 1_000,
