@@ -19,7 +19,7 @@ import type { Fault, FaultProxy } from '../support/fault-proxy.ts';
 import { startTestS3 } from '../support/servers.ts';
 import type { TestS3 } from '../support/servers.ts';
 
-const limits = { connectMs: 500, silenceMs: 400, answerMs: 400, attempts: 3 };
+const limits = { connectMs: 2_000, silenceMs: 1_200, answerMs: 1_200, attempts: 3 };
 const body = randomBytes(50_000);
 const other = Buffer.from('of another writer');
 
@@ -58,7 +58,7 @@ const beforeTheAnswer: readonly (readonly [string, Fault])[] = [
   ['a 503 SlowDown', status(503, 'SlowDown')],
   ['a reset connection', { kind: 'reset' }],
   ['a lost reply', { kind: 'lost-reply' }],
-  ['an answer that comes too late', { kind: 'delay', ms: 700 }],
+  ['an answer that comes too late', { kind: 'delay', ms: 1_800 }],
 ];
 const withinTheBody: readonly (readonly [string, Fault])[] = [
   ['a body cut short', { kind: 'truncated-body' }],
