@@ -5,42 +5,46 @@ import { join } from 'node:path';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Suites that install more than the set-up brings. */
+/** Suites that install more than the set-up brings; each is run by its folder's name. */
 const suites = ['test/parity/', 'test/browser/', 'test/infra/'];
 
 /**
- * @param {string[]} files The test files; all when none is named.
+ * @param {string[]} paths Test files or folders of them; without any, all that `npm test` stands for.
  * @returns {number} the exit code
  */
-export function check(files) {
-  if (files.length === 0) {
-    const steps = [
-      ['oxfmt', '--check', '.'],
-      ['oxlint', '--type-aware', '--quiet'],
-      ['tsc', '--noEmit', '-p', '.'],
-    ];
-    for (const [tool = '', ...args] of steps) {
-      console.error(`> ${tool} ${args.join(' ')}`);
-      const { status } = spawnSync(join(root, 'node_modules/.bin', tool), args, {
-        cwd: root,
-        stdio: 'inherit',
-      });
-      if (status !== 0) return status ?? 1;
-    }
+export function check(paths) {
+  if (paths.length > 0) {
+    return test(allTests().filter((file) => paths.some((path) => file.startsWith(path))));
   }
-  const tests = files.length > 0 ? files : allTests();
-  const { status } = spawnSync(
-    process.execPath,
-    ['--import', 'tsx', '--test', '--test-concurrency=2', ...tests],
-    { cwd: root, stdio: 'inherit' },
-  );
-  return status ?? 1;
+  for (const [tool = '', ...args] of [
+    ['oxfmt', '--check', '.'],
+    ['oxlint', '--type-aware', '--quiet'],
+    ['tsc', '--noEmit', '-p', '.'],
+  ]) {
+    console.error(`> ${tool} ${args.join(' ')}`);
+    const status = run(join(root, 'node_modules/.bin', tool), args);
+    if (status !== 0) return status;
+  }
+  return test(allTests().filter((file) => !suites.some((suite) => file.startsWith(suite))));
+}
+
+/** @param {string[]} files */
+function test(files) {
+  const args = ['--import', 'tsx', '--test', '--test-concurrency=2', ...files];
+  return run(process.execPath, args);
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+function run(command, args) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status ?? 1;
 }
 
 function allTests() {
   return readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .map((file) => `test/${file}`)
     .filter((file) => file.endsWith('.test.ts'))
-    .filter((file) => !suites.some((suite) => file.startsWith(suite)))
     .toSorted();
 }

@@ -1,5 +1,6 @@
 /** TensorFlow's libraries out of its wheel, and the addon of tfjs-node-gpu compiled over them. */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -98,7 +99,7 @@ export async function installAddon(entry) {
   const target = join(entry, 'tfjs_binding.node');
   if ((await readlink(link).catch(() => undefined)) === target) return;
   await mkdir(dirname(link), { recursive: true });
-  const part = `${link}.${process.pid}`;
+  const part = `${link}.${randomUUID()}`;
   await symlink(target, part);
   await rename(part, link);
 }
