@@ -1,7 +1,6 @@
 /** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
 import { ApplicationFailure, Context } from '@temporalio/activity';
-import { failureTypes } from '../contract/failures.ts';
-import type { FailureType } from '../contract/failures.ts';
+import { failureTypeOf, isWorthRetrying } from '../contract/failures.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
 
 /** What an activity's body is given. */
@@ -30,23 +29,23 @@ export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
       },
     });
   } catch (error) {
-    throw asFailure(error, context.cancellationSignal);
+    throw asFailure(error, context.cancellationSignal, context.info.attempt);
   } finally {
     clearInterval(timer);
   }
 }
 
-/** The failure the workflow sees: typed by the error's name, retryable or not by the one table. */
-function asFailure(error: unknown, signal: AbortSignal): unknown {
+/** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
+function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {
   // Cancelled, timed out or the worker shuts down: the SDK knows what to make of its own reason.
   if (signal.aborted) return signal.reason;
   if (error instanceof ApplicationFailure) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
-  const type: FailureType = cause.name in failureTypes ? (cause.name as FailureType) : 'Unexpected';
+  const type = failureTypeOf(cause);
   return ApplicationFailure.create({
     type,
     message: messageOf(cause),
-    nonRetryable: !failureTypes[type].retryable,
+    nonRetryable: !isWorthRetrying(type, attempt),
     details: 'details' in cause && cause.details !== undefined ? [cause.details] : [],
     cause,
   });

@@ -6,14 +6,9 @@ import { readManifest } from '../storage/commit.ts';
 import type { DataServices } from './services.ts';
 import { describeStage, intact } from './stages.ts';
 
-/** `deep`: a stage whose bytes are not those of its manifest counts as not there. */
-export async function openStage(
-  { store }: DataServices,
-  stage: PartedStage,
-  deep: boolean,
-): Promise<OpenedStage> {
+export async function openStage({ store }: DataServices, stage: PartedStage): Promise<OpenedStage> {
   const { digest, parts, samples } = await describeStage(store, stage);
   const key = stageManifestKey(digest);
-  const sealed = await intact(() => readManifest(store, key, shardSetManifestSchema, { deep }));
+  const sealed = await intact(() => readManifest(store, key, shardSetManifestSchema));
   return { digest, parts, samples, sealed: sealed !== undefined };
 }

@@ -8,6 +8,7 @@ import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
 import { makePart, readShardSet, required } from './stages.ts';
+import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 
 export async function predictShard(
@@ -30,11 +31,13 @@ export async function predictShard(
           stage.base,
           step.signal,
           (local) =>
-            trainer.client.ask({
-              type: 'evaluate',
-              shards: local,
-              rows: { path: rows, classes: stage.classes },
-            }),
+            untilStopped(trainer, step.signal, () =>
+              trainer.client.ask({
+                type: 'evaluate',
+                shards: local,
+                rows: { path: rows, classes: stage.classes },
+              }),
+            ),
           part,
         );
       });

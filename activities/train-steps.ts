@@ -22,12 +22,14 @@ import {
   commitCheckpoint,
   fetchBundle,
 } from '../model/checkpoint.ts';
-import type { FromTrainer, LocalShard } from '../model/trainer-messages.ts';
+import type { TrainerEvent } from '../model/trainer-client.ts';
+import type { LocalShard } from '../model/trainer-messages.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage, required } from './stages.ts';
+import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -43,7 +45,14 @@ export async function trainSteps(
   const { inputs } = input;
   const { model, training } = inputs.config;
   const program = { model, training, classes: inputs.classes.length };
-  return services.trainer.use(program, (trainer) => trainSegment(services, input, step, trainer));
+  return services.trainer.use(program, async (trainer) => {
+    try {
+      return await trainSegment(services, input, step, trainer);
+    } finally {
+      // This worker may be about to end, and what it saved with it.
+      if (step.signal.aborted) await services.uploads.settled(inputs.run);
+    }
+  });
 }
 
 async function trainSegment(
@@ -60,14 +69,15 @@ async function trainSegment(
   const loadingAt = performance.now();
   const begin = await loadNewestState(services, input, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
-  refuseOtherNumerics(input, trainer, uploads.durable(run)?.step ?? begin.step);
+  if (begin.step < toStep) await refuseOtherNumerics(uploads, input, trainer, begin.step);
 
-  const total = { images: 0, seconds: 0, busySeconds: 0, loss: Number.NaN };
+  const total = { images: 0, seconds: 0, busySeconds: 0 };
+  let loss: number | null = null;
   const heartbeat = reporter(step, uploads, run, begin.step);
-  const deadline = Date.now() + config.training.sliceSeconds * 1000;
+  const deadline = performance.now() + config.training.sliceSeconds * 1000;
   let at: CheckpointReference | null = begin.checkpoint;
   let reached = begin.step;
-  while (reached < toStep && Date.now() < deadline) {
+  while (reached < toStep && performance.now() < deadline) {
     const { epoch } = position(plan, reached);
     const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
     const advanced = await withEpochShards(services, input, epoch, step.signal, async (shards) => {
@@ -83,7 +93,7 @@ async function trainSegment(
               seed: config.seed,
               fromStep: reached,
               toStep: target,
-              seconds: (deadline - Date.now()) / 1000,
+              seconds: (deadline - performance.now()) / 1000,
               shards,
               saveAt: statesToSave(plan, config.training.checkpointEverySteps, reached, target),
               directory,
@@ -110,17 +120,14 @@ async function trainSegment(
     total.images += advanced.images;
     total.seconds += advanced.seconds;
     total.busySeconds += advanced.seconds - advanced.waitSeconds;
-    total.loss = advanced.loss;
+    loss = advanced.loss;
     trainer.stateKey = stateKeyOf(input, reached);
-    if (step.signal.aborted) {
-      await uploads.settled(run);
-      step.signal.throwIfAborted();
-    }
+    step.signal.throwIfAborted();
   }
   const validatingAt = performance.now();
   const validation =
     reached === toStep && isValidated(plan, reached)
-      ? await validate(services, input, step, trainer, plan)
+      ? await validate(services, input, step, trainer, plan, heartbeat)
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   if (reached === plan.steps) await uploads.settled(run);
@@ -129,6 +136,7 @@ async function trainSegment(
     step: reached,
     checkpoint: checkpointAt(inputs, timeline, reached),
     loadedStep: begin.warm ? null : begin.step,
+    loss,
     ...total,
     validation,
     durableStep: durable?.step ?? begin.step,
@@ -223,18 +231,21 @@ function stateKeyOf({ inputs, timeline }: TrainStepsInput, step: number): string
   return digestOf({ inputs, timeline: decisionsBefore(timeline, step), step });
 }
 
-function refuseOtherNumerics(
-  { timeline, toStep }: TrainStepsInput,
+/** The state to train on from is in the store when this throws: any worker can take it from there. */
+async function refuseOtherNumerics(
+  uploads: Uploads,
+  { inputs, timeline, toStep }: TrainStepsInput,
   trainer: WarmTrainer,
-  durableStep: number,
-): void {
+  step: number,
+): Promise<void> {
   const { numerics } = trainer.client;
   const expected = numericsAt(timeline, toStep - 1);
   if (digestOf(numerics) === digestOf(expected)) return;
+  await uploads.settled(inputs.run);
   throw new NightshiftError(
     'NumericsDiffer',
     `this worker computes with ${JSON.stringify(numerics)}, the run with ${JSON.stringify(expected)}`,
-    { details: { numerics, durableStep } },
+    { details: { numerics, step } },
   );
 }
 
@@ -242,22 +253,6 @@ function refuseOtherNumerics(
 function statesToSave(plan: TrainingPlan, everySteps: number, from: number, to: number): number[] {
   const steps = Array.from({ length: to - from }, (_, index) => from + 1 + index);
   return steps.filter((step) => step === to || step % everySteps === 0 || isValidated(plan, step));
-}
-
-/** Passes cancellation and shutdown on: the trainer ends its step, saves and hands back. */
-async function untilStopped<T>(
-  trainer: WarmTrainer,
-  signal: AbortSignal,
-  work: () => Promise<T>,
-): Promise<T> {
-  signal.throwIfAborted();
-  const stop = (): void => trainer.client.tell({ type: 'stop' });
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await work();
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 async function withEpochShards<T>(
@@ -283,11 +278,14 @@ async function validate(
   services: ModelServices,
   { inputs, toStep }: TrainStepsInput,
   step: Step,
-  { client }: WarmTrainer,
+  trainer: WarmTrainer,
   plan: TrainingPlan,
+  onEvent: (event: TrainerEvent) => void,
 ): Promise<Validation> {
   return withLocalShards(services, inputs.validation, step.signal, async (shards) => {
-    const answer = await client.ask({ type: 'evaluate', shards });
+    const answer = await untilStopped(trainer, step.signal, () =>
+      trainer.client.ask({ type: 'evaluate', shards }, onEvent),
+    );
     if (answer.type !== 'evaluated') throw new Error(`unexpected answer '${answer.type}'`);
     const { loss, accuracy, top5 } = answer.evaluation;
     return { step: toStep, epoch: Math.ceil(toStep / plan.stepsPerEpoch), loss, accuracy, top5 };
@@ -300,7 +298,7 @@ function reporter(
   uploads: Uploads,
   run: string,
   begin: number,
-): (event: Extract<FromTrainer, { type: 'step' | 'saved' }>) => void {
+): (event: TrainerEvent) => void {
   let beat: TrainHeartbeat = {
     step: begin,
     loss: 0,
@@ -321,7 +319,7 @@ function reporter(
             imagesPerSecond: event.imagesPerSecond,
             phase: 'training',
           }
-        : { phase: 'saving' }),
+        : { phase: event.type === 'saved' ? 'saving' : 'validating' }),
       ...(durable && { durableStep: durable.step, durableAt: durable.at }),
     };
     step.report(beat);

@@ -53,3 +53,19 @@ export function openTrainerHost(script: URL): TrainerHost {
     },
   };
 }
+
+/** Passes cancellation and shutdown on: the trainer ends its step, saves and hands back. */
+export async function untilStopped<T>(
+  trainer: WarmTrainer,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const stop = (): void => trainer.client.tell({ type: 'stop' });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await work();
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}

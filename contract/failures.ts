@@ -1,34 +1,53 @@
-/** The failures a user or the workflow can meet, by type, and which of them a retry can't mend. */
+/** The failures a user or the workflow can meet, by type, and how long each is worth trying again. */
 
-export const failureTypes = {
+/** `few`: as often as `fewTries` says, without progress in between. */
+type Retry = 'never' | 'few' | 'until-it-passes';
+
+const retries = {
   /** A key, value or combination in the configuration breaks a rule. */
-  InvalidConfig: { retryable: false },
+  InvalidConfig: 'never',
   /** The source is not what it should be: wrong hash, wrong layout, not found. */
-  InvalidData: { retryable: false },
+  InvalidData: 'never',
   /** The store refuses: credentials, permission, no such bucket. */
-  StorageAccess: { retryable: false },
+  StorageAccess: 'never',
   /** The loss is not a finite number. */
-  Diverged: { retryable: false },
+  Diverged: 'never',
   /** The shards of an epoch are not there (swept, or never made): they are made again. */
-  ShardsMissing: { retryable: true },
+  ShardsMissing: 'few',
   /** This worker computes with other numerics than the run did so far; the workflow decides. */
-  NumericsDiffer: { retryable: true },
+  NumericsDiffer: 'few',
   /** The trainer's process ended by itself, or hung. */
-  TrainerDied: { retryable: true },
+  TrainerDied: 'few',
   /** A stored object is not what its manifest says. */
-  DamagedObject: { retryable: true },
+  DamagedObject: 'few',
+  /** The store, a source or room on the local disk can't be had now: an outage must not end a run. */
+  Unavailable: 'until-it-passes',
   /** The worker is told to stop; the state is saved and another goes on. */
-  WorkerShutdown: { retryable: true },
+  WorkerShutdown: 'until-it-passes',
   /** Anything else. */
-  Unexpected: { retryable: true },
-} as const;
+  Unexpected: 'few',
+} as const satisfies Record<string, Retry>;
 
-export type FailureType = keyof typeof failureTypes;
+export type FailureType = keyof typeof retries;
 
-/** For retry policies: the types that end a stage at once. */
-export const nonRetryableFailures: FailureType[] = (
-  Object.keys(failureTypes) as FailureType[]
-).filter((type) => !failureTypes[type].retryable);
+export const fewTries = 8;
+
+/** Whether a step is tried again after it has failed so `tries` times. */
+export function isWorthRetrying(type: FailureType, tries: number): boolean {
+  return retries[type] === 'few' ? tries < fewTries : retries[type] === 'until-it-passes';
+}
+
+/** The type that has this name. */
+export function failureTypeNamed(name: string | null | undefined): FailureType {
+  return name && name in retries ? (name as FailureType) : 'Unexpected';
+}
+
+/** As Node and TensorFlow put it when the machine has run out of what others may give back. */
+const shortage = /^(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|No space left on device/;
+
+export function failureTypeOf({ name, message }: Error): FailureType {
+  return shortage.test(message) ? 'Unavailable' : failureTypeNamed(name);
+}
 
 /** An error that already knows its type; `details` travel with the failure to the workflow. */
 export class NightshiftError extends Error {

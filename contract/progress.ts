@@ -43,7 +43,7 @@ export interface TrainingProgress {
   readonly loss?: number;
   readonly imagesPerSecond?: number;
   readonly validations: readonly Validation[];
-  readonly best?: Validation;
+  readonly best?: Validation | undefined;
   /** The newest step whose checkpoint is in the store, and when it came there. */
   readonly durableStep: number;
   readonly durableAt?: number;

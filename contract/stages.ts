@@ -80,8 +80,8 @@ export interface Segment {
   readonly checkpoint: CheckpointReference;
   /** The step of the state it began from, when that had to be loaded; null when the trainer was warm. */
   readonly loadedStep: number | null;
-  /** Mean loss of the last step, in nats. */
-  readonly loss: number;
+  /** Mean loss of the last step, in nats; null when the state was there already. */
+  readonly loss: number | null;
   readonly images: number;
   /** Seconds of the training loop, waiting for data and saving included. */
   readonly seconds: number;

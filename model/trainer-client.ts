@@ -1,8 +1,7 @@
 /** The trainer's process seen from its parent: started, asked, listened to, ended. */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { NightshiftError, failureTypes } from '../contract/failures.ts';
-import type { FailureType } from '../contract/failures.ts';
+import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.ts';
 
@@ -10,8 +9,8 @@ import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.
 const silenceLimitMs = 15 * 60_000;
 
 /** The messages that end a request. */
-type Answer = Exclude<FromTrainer, { type: 'step' | 'saved' | 'failed' }>;
-type Event = Extract<FromTrainer, { type: 'step' | 'saved' }>;
+type Answer = Exclude<FromTrainer, { type: 'step' | 'saved' | 'evaluating' | 'failed' }>;
+export type TrainerEvent = Extract<FromTrainer, { type: 'step' | 'saved' | 'evaluating' }>;
 
 export interface TrainerClient {
   readonly pid: number;
@@ -19,7 +18,7 @@ export interface TrainerClient {
   /** False once the process has ended. */
   readonly alive: boolean;
   /** Sends one request, hands on the events that come, and resolves with its answer. One at a time. */
-  ask(request: ToTrainer, onEvent?: (event: Event) => void): Promise<Answer>;
+  ask(request: ToTrainer, onEvent?: (event: TrainerEvent) => void): Promise<Answer>;
   /** Sends what needs no answer of its own. */
   tell(message: ToTrainer): void;
   /** Ends the process at once. */
@@ -28,11 +27,13 @@ export interface TrainerClient {
 
 /** Starts a trainer (the module `script`) for one program. Throws `TrainerDied` when it ends before it is ready. */
 export async function startTrainer(script: URL, program: ProgramRequest): Promise<TrainerClient> {
-  const child = fork(script, { serialization: 'advanced' });
+  const child = fork(script, { serialization: 'advanced', env: environment() });
   const ask = asker(child);
-  const answer = await ask({ type: 'program', request: program });
-  if (answer.type !== 'ready')
-    throw new Error(`the trainer answered '${answer.type}' to 'program'`);
+  const answer = await ask({ type: 'program', request: program }).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+  if (answer.type !== 'ready') throw new Error(`'program' was answered by '${answer.type}'`);
   return {
     pid: child.pid as number,
     numerics: answer.numerics,
@@ -43,6 +44,12 @@ export async function startTrainer(script: URL, program: ProgramRequest): Promis
     tell: (message) => void child.send(message),
     kill: () => void child.kill('SIGKILL'),
   };
+}
+
+/** Without what would change the arithmetic unseen: the numerics of a run name all it depends on. */
+function environment(): NodeJS.ProcessEnv {
+  const foreign = /^(TF_|ONEDNN_|DNNL_|OMP_|KMP_|MKL_|XLA_)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
 }
 
 function asker(child: ChildProcess): TrainerClient['ask'] {
@@ -63,7 +70,7 @@ function asker(child: ChildProcess): TrainerClient['ask'] {
         silence = setTimeout(onSilence, silenceLimitMs);
         const message = raw as FromTrainer;
         if (message.type === 'failed') finish(() => reject(failureOf(message)));
-        else if (message.type === 'step' || message.type === 'saved') onEvent?.(message);
+        else if (isEvent(message)) onEvent?.(message);
         else finish(() => resolve(message));
       }
       function onExit(code: number | null, signal: string | null): void {
@@ -85,9 +92,11 @@ function asker(child: ChildProcess): TrainerClient['ask'] {
     });
 }
 
+const isEvent = (message: FromTrainer): message is TrainerEvent =>
+  message.type === 'step' || message.type === 'saved' || message.type === 'evaluating';
+
 function failureOf({ name, message, stack }: Extract<FromTrainer, { type: 'failed' }>): Error {
-  const type: FailureType = name in failureTypes ? (name as FailureType) : 'Unexpected';
-  const error = new NightshiftError(type, message);
+  const error = new NightshiftError(failureTypeNamed(name), message);
   if (stack) error.stack = stack;
   return error;
 }

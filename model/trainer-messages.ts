@@ -47,7 +47,7 @@ export type ToTrainer =
       /** Write a JSON Lines row a sample to this file. */
       readonly rows?: { readonly path: string; readonly classes: readonly string[] };
     }
-  /** Finish the step, save, hand back. */
+  /** Finish the step and save, or give up the evaluation; hand back. */
   | { readonly type: 'stop' };
 
 /** Means over the evaluated samples. Loss in nats, accuracies in [0, 1]. */
@@ -78,8 +78,8 @@ export interface SavedState {
 /** Where the loop ended, and why: the step asked for, the slice of time, or a stop. */
 export interface Advanced {
   readonly step: number;
-  /** Of the last step. */
-  readonly loss: number;
+  /** Of the last step; null when none was taken. */
+  readonly loss: number | null;
   readonly why: 'reached' | 'slice' | 'stopped';
   readonly images: number;
   /** All of the loop, waiting and saving included. */
@@ -93,6 +93,8 @@ export type FromTrainer =
   | ({ readonly type: 'step' } & StepEvent)
   | { readonly type: 'saved'; readonly saved: SavedState }
   | ({ readonly type: 'advanced' } & Advanced)
+  /** After a batch of an evaluation. */
+  | { readonly type: 'evaluating'; readonly samples: number }
   | { readonly type: 'evaluated'; readonly evaluation: Evaluation }
   | {
       readonly type: 'failed';

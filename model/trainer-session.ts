@@ -2,6 +2,7 @@
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import type { Numerics } from '../contract/timeline.ts';
+import { NightshiftError } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
 import { openBatches } from '../data/batches.ts';
 import type { Batches } from '../data/batches.ts';
@@ -15,14 +16,13 @@ import type {
   AdvanceRequest,
   Evaluation,
   FromTrainer,
-  LocalShard,
   ProgramRequest,
   ToTrainer,
 } from './trainer-messages.ts';
 
 export interface TrainerSession {
   answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<FromTrainer>;
-  /** Ends the training loop after the step under way. */
+  /** Ends what is under way after its batch: training saves, an evaluation throws `WorkerShutdown`. */
   stop(): void;
 }
 
@@ -90,7 +90,11 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         }
         case 'evaluate': {
           const { request, program } = current();
-          const evaluation = await evaluate(program, request, message.shards, message.rows);
+          stopping = false;
+          const evaluation = await evaluate(program, request, message, (samples) => {
+            if (stopping) throw new NightshiftError('WorkerShutdown', 'the evaluation was stopped');
+            emit({ type: 'evaluating', samples });
+          });
           return { type: 'evaluated', evaluation };
         }
       }
@@ -142,8 +146,8 @@ function batchesKey({ plan, seed, shards, fromStep }: AdvanceRequest, step: numb
 async function evaluate(
   program: Program,
   request: ProgramRequest,
-  shards: readonly LocalShard[],
-  rows: { readonly path: string; readonly classes: readonly string[] } | undefined,
+  { shards, rows }: Extract<ToTrainer, { type: 'evaluate' }>,
+  onBatch: (samples: number) => void,
 ): Promise<Evaluation> {
   const batches = openBatches({
     shards,
@@ -171,6 +175,9 @@ async function evaluate(
         out!.write(`${JSON.stringify(row)}\n`);
       }
       batch.release();
+      onBatch(sums.samples);
+      // Lets the parent's messages in.
+      await new Promise(setImmediate);
     }
   } finally {
     await batches.close();

@@ -32,7 +32,7 @@ export async function advance(
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   let record = openRecord(fromStep);
   let step = fromStep;
-  let loss = Number.NaN;
+  let loss: number | null = null;
   let images = 0;
   let waitMs = 0;
 

@@ -112,12 +112,11 @@ export class PreconditionFailed extends Error implements ObjectPlace {
 }
 
 /** The store did not answer, or not with a result, however often it was asked. Later it may. */
-export class TransientStorageError extends Error implements ObjectPlace {
+export class TransientStorageError extends NightshiftError implements ObjectPlace {
   readonly bucket: string;
   readonly key: string;
   constructor(place: ObjectPlace, problem: string, options?: ErrorOptions) {
-    super(`${at(place)}: ${problem}`, options);
-    this.name = 'TransientStorageError';
+    super('Unavailable', `${at(place)}: ${problem}`, options);
     this.bucket = place.bucket;
     this.key = place.key;
   }

@@ -1,4 +1,5 @@
 /** The trainer's process: holds one program and its state, and does what its parent asks, one thing at a time. */
+import { failureTypeOf } from '../contract/failures.ts';
 import type { FromTrainer, ToTrainer } from '../model/trainer-messages.ts';
 import { openTrainerSession } from '../model/trainer-session.ts';
 
@@ -22,11 +23,9 @@ async function answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<vo
   try {
     send(await session.answer(message));
   } catch (error) {
-    const {
-      name,
-      message: text,
-      stack,
-    } = error instanceof Error ? error : new Error(String(error));
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const { message: text, stack } = failure;
+    const name = failureTypeOf(failure);
     send({ type: 'failed', name, message: text, ...(stack !== undefined && { stack }) });
   }
 }

@@ -3,22 +3,22 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { RetryPolicy } from '@temporalio/workflow';
 import type { DataActivities } from '../activities/data.ts';
 import type { ModelActivities } from '../activities/model.ts';
-import { nonRetryableFailures } from '../contract/failures.ts';
 import { gpuQueue } from '../contract/queues.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
 
-/** Data activities are idempotent by their output key: retried until the store or the source is back. */
+/**
+ * Data activities are idempotent by their output key: retried until the store or the source is
+ * back. Which failures end a stage, and after how many tries, each failure says itself.
+ */
 const retry: RetryPolicy = {
   initialInterval: '1 second',
   backoffCoefficient: 2,
   maximumInterval: '1 minute',
-  maximumAttempts: 8,
-  nonRetryableErrorTypes: nonRetryableFailures,
 };
 
 /** Steps that read and write small objects. */
 export const quick = proxyActivities<
-  Pick<DataActivities, 'resolveConfig' | 'openStage' | 'sealStage' | 'pruneCheckpoints'>
+  Pick<DataActivities, 'resolveConfig' | 'openStage' | 'pruneCheckpoints'>
 >({ startToCloseTimeout: '2 minutes', retry });
 
 /** Steps that move or make data: a download may take hours, a silent worker is noticed in seconds. */
@@ -30,6 +30,7 @@ export const data = proxyActivities<
     | 'splitDataset'
     | 'writeShard'
     | 'augmentShard'
+    | 'sealStage'
     | 'writeReport'
   >
 >({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });

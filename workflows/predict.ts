@@ -13,7 +13,7 @@ export async function predictTestSet(
 ): Promise<string> {
   const { config, classes } = inputs;
   const stage: Predictions = { kind: 'predictions', base: test, checkpoint, config, classes };
-  const opened = await quick.openStage({ stage });
+  const opened = await quick.openStage(stage);
   let done = 0;
   await makeParts(stage, opened, model.predictShard, 'predict test shard', () =>
     advance(++done, opened.parts),

@@ -18,11 +18,15 @@ import { inWindow } from './window.ts';
 /** Part activities under way at once: keeps many workers busy, and bounds the history's bursts. */
 const partsAtOnce = 32;
 
+/** Whether parts that are there count as made, or are read and made again where they are damaged. */
+type Trust = 'trust' | 'verify';
+
 /** Writes the decoded, resized images of each side as shards. */
 export async function prepareBaseShards(
   split: string,
   config: Config,
   advance: Advance,
+  trust: Trust = 'trust',
 ): Promise<Record<Side, OpenedStage>> {
   const stages = sides.map((side): BaseShards => ({
     kind: 'base',
@@ -31,7 +35,7 @@ export async function prepareBaseShards(
     imageSize: config.model.imageSize,
     shardBytes: config.dataset.shardBytes,
   }));
-  const opened = await Promise.all(stages.map((stage) => quick.openStage({ stage })));
+  const opened = await Promise.all(stages.map((stage) => open(stage, trust)));
   const total = opened.reduce((sum, { parts }) => sum + parts, 0);
   let done = 0;
   await Promise.all(
@@ -45,18 +49,21 @@ export async function prepareBaseShards(
   return { train, validation, test };
 }
 
-/**
- * Makes the augmented shards of one epoch; at once when they are there already. `deep`: their
- * bytes are checked too, and damaged ones made again.
- */
+/** Makes the augmented shards of one epoch; at once when they are there already, and trusted. */
 export async function prepareEpoch(
   inputs: TrainingInputs,
   epoch: number,
-  deep = false,
+  trust: Trust = 'trust',
 ): Promise<void> {
   const stage = augmentedShards(inputs, epoch);
-  const opened = await quick.openStage({ stage, deep });
+  const opened = await open(stage, trust);
   await makeParts(stage, opened, data.augmentShard, `epoch ${epoch + 1} augmented shard`);
+}
+
+/** To be verified, a stage counts as not sealed: each part is looked at by an activity of its own. */
+async function open(stage: PartedStage, trust: Trust): Promise<OpenedStage> {
+  const opened = await quick.openStage(stage);
+  return trust === 'trust' ? opened : { ...opened, sealed: false };
 }
 
 /** Makes the parts of an opened stage and seals it; a sealed one is done. */
@@ -78,5 +85,5 @@ export async function makeParts<Stage extends PartedStage>(
       onPart();
     },
   );
-  await quick.sealStage(stage);
+  await data.sealStage(stage);
 }

@@ -6,7 +6,7 @@ import {
   log,
   sleep,
 } from '@temporalio/workflow';
-import { failureTypes } from '../contract/failures.ts';
+import { failureTypeNamed, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
@@ -14,12 +14,9 @@ import type { Validation } from '../contract/progress.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import { quick, training } from './activities.ts';
-import { prepareEpoch } from './prepare.ts';
+import { prepareBaseShards, prepareEpoch } from './prepare.ts';
 import { rootCause } from './progress.ts';
 import type { Progress } from './progress.ts';
-
-/** Failures in a row, with no new step between them, after which the run fails. */
-const mostFailuresInARow = 8;
 
 /** A validation, and the state it was of. */
 export interface ValidatedState extends Validation {
@@ -52,15 +49,16 @@ export async function train(
       'InvalidConfig',
     );
   }
-  const timeline: Decision[] = [{ fromStep: 0, numerics }];
-  const validations: ValidatedState[] = [];
+  let timeline: Decision[] = [{ fromStep: 0, numerics }];
+  let validations: ValidatedState[] = [];
   const resumedAt: number[] = [];
   const notBitEqual: string[] = [];
   const epochs = epochsAhead(inputs, plan);
   let best: ValidatedState | undefined;
   let last: CheckpointReference | undefined;
   let step = 0;
-  let failuresInARow = 0;
+  /** Since the last segment that came to its end. */
+  const failures = new Map<FailureType, number>();
   let images = 0;
   let seconds = 0;
   let busySeconds = 0;
@@ -77,61 +75,73 @@ export async function train(
   while (step < plan.steps) {
     const toStep = nextMilestone(plan, step);
     const { epoch } = position(plan, step);
-    await epochs.ready(epoch);
-    epochs.prepare(epoch + 1);
     try {
+      await epochs.ready(epoch);
+      epochs.prepare(epoch + 1);
       const summary = `epoch ${epoch + 1}/${plan.epochs}, steps ${step} to ${toStep}`;
       const segment = await training.trainSteps.executeWithOptions({ summary }, [
         { inputs, timeline, reachedStep: step, toStep },
       ]);
-      if (segment.loadedStep !== null && (step > 0 || failuresInARow > 0)) {
+      if (segment.loadedStep !== null && (step > 0 || failures.size > 0)) {
         resumedAt.push(segment.loadedStep);
       }
-      failuresInARow = 0;
+      failures.clear();
       step = segment.step;
       last = segment.checkpoint;
       images += segment.images;
       seconds += segment.seconds;
       busySeconds += segment.busySeconds;
-      if (segment.validation && validations.at(-1)?.step !== step) {
-        const validation = { ...segment.validation, checkpoint: segment.checkpoint };
-        validations.push(validation);
-        best = better(best, validation);
+      if (segment.validation && !validations.some((known) => known.step === step)) {
+        validations = [...validations, { ...segment.validation, checkpoint: segment.checkpoint }];
+        best = bestOf(validations);
       }
       progress.training((before) => ({
         ...before!,
         step,
-        loss: segment.loss,
-        imagesPerSecond: segment.images / Math.max(segment.seconds, 1e-9),
+        ...(segment.loss !== null && {
+          loss: segment.loss,
+          imagesPerSecond: segment.images / segment.seconds,
+        }),
         validations,
-        ...(best && { best }),
+        best,
         durableStep: segment.durableStep,
         ...(segment.durableAt !== null && { durableAt: segment.durableAt }),
         resumes: resumedAt.length,
       }));
-      await quick.pruneCheckpoints({ inputs, timeline, keepSteps: best ? [best.step] : [] });
+      // The best state is on its way to the store perhaps: until it is there, the one before it stays.
+      const there = bestOf(validations.filter((one) => one.step <= segment.durableStep));
+      const keepSteps = [best, there].filter((one) => one !== undefined).map((one) => one.step);
+      await quick.pruneCheckpoints({ inputs, timeline, keepSteps });
     } catch (failure) {
       const problem = problemOf(failure);
       progress.problem(problem.message);
       log.warn('training segment failed', { step, toStep, ...problem });
+      const tries = (failures.get(problem.type) ?? 0) + 1;
+      failures.set(problem.type, tries);
+      if (!isWorthRetrying(problem.type, tries)) throw failure;
       if (problem.type === 'ShardsMissing') {
-        await prepareEpoch(inputs, (problem.details as { epoch: number }).epoch, true);
+        epochs.remake((problem.details as { epoch: number }).epoch);
       } else if (problem.type === 'NumericsDiffer') {
-        const change = problem.details as { numerics: Numerics; durableStep: number };
+        const change = problem.details as { numerics: Numerics; step: number };
         if (inputs.config.training.strict) throw failure;
-        timeline.push({ fromStep: change.durableStep, numerics: change.numerics });
-        notBitEqual.push(`from step ${change.durableStep}: on ${describe(change.numerics)}`);
         // What lies beyond was never stored, and will not come again to the same bits.
-        step = change.durableStep;
-        validations.splice(0, Infinity, ...validations.filter((one) => one.step <= step));
-        best = validations.reduce<ValidatedState | undefined>(better, undefined);
+        const kept = timeline.filter(({ fromStep }) => fromStep < change.step);
+        timeline = [...kept, { fromStep: change.step, numerics: change.numerics }];
+        notBitEqual.push(`from step ${change.step}: on ${describe(change.numerics)}`);
+        step = change.step;
+        validations = validations.filter((one) => one.step <= change.step);
+        best = bestOf(validations);
       } else {
-        if (++failuresInARow >= mostFailuresInARow) throw failure;
-        await sleep(Math.min(60_000, 500 * 2 ** failuresInARow));
+        await sleep(Math.min(60_000, 500 * 2 ** tries));
+        if (problem.type === 'DamagedObject') {
+          await prepareBaseShards(inputs.split, inputs.config, () => undefined, 'verify');
+        }
       }
     }
   }
-  if (!best || !last) throw new Error(`${plan.steps} steps done, but no state was validated`);
+  if (!best || !last) {
+    throw ApplicationFailure.nonRetryable(`${plan.steps} steps done, but no state was validated`);
+  }
   return {
     steps: plan.steps,
     timeline,
@@ -145,17 +155,26 @@ export async function train(
   };
 }
 
+interface EpochsAhead {
+  prepare(epoch: number): void;
+  /** Resolves once the epoch's shards are there; after a failure it begins anew. */
+  ready(epoch: number): Promise<void>;
+  /** Makes what is missing or damaged of them again. */
+  remake(epoch: number): void;
+}
+
 /** Augmented shards, prepared one epoch ahead; a failure shows when the epoch is asked for. */
-function epochsAhead(
-  inputs: TrainingInputs,
-  plan: TrainingPlan,
-): { prepare(epoch: number): void; ready(epoch: number): Promise<void> } {
+function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
   const prepared = new Map<number, Promise<void>>();
-  const prepare = (epoch: number): void => {
-    if (epoch >= plan.epochs || prepared.has(epoch)) return;
-    const shards = prepareEpoch(inputs, epoch);
-    shards.catch(() => undefined);
+  const start = (epoch: number, trust: 'trust' | 'verify'): void => {
+    const shards = prepareEpoch(inputs, epoch, trust);
     prepared.set(epoch, shards);
+    shards.catch(() => {
+      if (prepared.get(epoch) === shards) prepared.delete(epoch);
+    });
+  };
+  const prepare = (epoch: number): void => {
+    if (epoch < plan.epochs && !prepared.has(epoch)) start(epoch, 'trust');
   };
   return {
     prepare,
@@ -163,28 +182,24 @@ function epochsAhead(
       prepare(epoch);
       return prepared.get(epoch) as Promise<void>;
     },
+    remake: (epoch) => start(epoch, 'verify'),
   };
 }
 
-/** The failure below an activity's failure; throws on when a retry can't mend it, or the run is cancelled. */
+/** The failure below an activity's failure; anything else, a cancellation too, is thrown on. */
 function problemOf(failure: unknown): { type: FailureType; message: string; details: unknown } {
   if (!(failure instanceof ActivityFailure) || isCancellation(failure)) throw failure;
   const cause = rootCause(failure);
-  const type =
-    cause instanceof ApplicationFailure && cause.type && cause.type in failureTypes
-      ? (cause.type as FailureType)
-      : 'Unexpected';
-  if (!failureTypes[type].retryable) throw failure;
   return {
-    type,
+    type: failureTypeNamed(cause instanceof ApplicationFailure ? cause.type : undefined),
     message: cause.message,
     details: cause instanceof ApplicationFailure ? cause.details?.[0] : undefined,
   };
 }
 
-/** The more accurate one; of equals the earlier. */
-function better(best: ValidatedState | undefined, next: ValidatedState): ValidatedState {
-  return best && best.accuracy >= next.accuracy ? best : next;
+/** The most accurate one; of equals the earliest. */
+function bestOf(validations: readonly ValidatedState[]): ValidatedState | undefined {
+  return validations.toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step)[0];
 }
 
 function describe({ device, instructions, threads, precision }: Numerics): string {

@@ -1,0 +1,228 @@
+/** A segment of training: where it begins, what it stores, and what it refuses. */
+import { MockActivityEnvironment } from '@temporalio/testing';
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, beforeEach, test } from 'node:test';
+import type { ModelServices } from '../../activities/services.ts';
+import { describeStage } from '../../activities/stages.ts';
+import { trainSteps } from '../../activities/train-steps.ts';
+import { openUploads } from '../../activities/uploads.ts';
+import { stageManifestKey } from '../../contract/keys.ts';
+import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
+import { augmentedShards } from '../../contract/stages.ts';
+import type { Segment } from '../../contract/stages.ts';
+import type { Decision, Numerics } from '../../contract/timeline.ts';
+import { bundleFiles } from '../../model/checkpoint-files.ts';
+import { checkpointAt, manifestKeyOf } from '../../model/checkpoint.ts';
+import { openCache } from '../../storage/cache.ts';
+import { commitManifest, readManifest } from '../../storage/commit.ts';
+import { openMemoryStore } from '../../storage/memory.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { trainingInputs } from '../support/training-inputs.ts';
+import { openFakeTrainer } from './fake-trainer.ts';
+import type { FakeTrainer } from './fake-trainer.ts';
+
+const numerics: Numerics = {
+  graph: '4'.repeat(64),
+  tensorflow: '2.18.0',
+  device: 'cpu',
+  instructions: 'avx2',
+  threads: 2,
+  precision: 'float32',
+};
+const fromStart: Decision[] = [{ fromStep: 0, numerics }];
+/** Ten steps an epoch, two epochs. */
+const inputs = trainingInputs({
+  training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 5 },
+});
+
+let folder: string;
+let store: ObjectStore;
+let trainer: FakeTrainer;
+let services: ModelServices;
+
+before(async () => void (folder = await mkdtemp(join(tmpdir(), 'nightshift-segment-'))));
+after(() => rm(folder, { recursive: true }));
+
+beforeEach(async () => {
+  store = openMemoryStore();
+  await commitShards(inputs.train);
+  await commitShards(inputs.validation);
+  for (const epoch of [0, 1]) {
+    const { digest } = await describeStage(store, augmentedShards(inputs, epoch));
+    await commitShards(digest);
+  }
+  trainer = openFakeTrainer(numerics);
+  services = await newWorker();
+});
+
+/** A worker of its own over the same store: what another one saved locally it does not see. */
+async function newWorker(): Promise<ModelServices> {
+  const cache = await openCache({
+    directory: await mkdtemp(join(folder, 'cache-')),
+    maxBytes: 1e6,
+  });
+  return {
+    store,
+    openBucket: async () => store,
+    cache,
+    scratch: await mkdtemp(join(folder, 'scratch-')),
+    trainer,
+    uploads: openUploads(),
+  };
+}
+
+async function commitShards(digest: string): Promise<void> {
+  await commitManifest(store, stageManifestKey(digest), shardSetManifestSchema, {
+    version: 1,
+    generation: 0,
+    attempt: 'test',
+    files: [],
+    kind: 'shards',
+    digest,
+    inputs: [],
+    operation: 'test',
+    parameters: {},
+    classes: [...inputs.classes],
+    samples: inputs.samples,
+    shards: [],
+  });
+}
+
+function segment(
+  reachedStep: number,
+  toStep: number,
+  options: { timeline?: Decision[]; signal?: AbortSignal; onReport?: (beat: unknown) => void } = {},
+): Promise<Segment> {
+  const { timeline = fromStart, signal = new AbortController().signal } = options;
+  const step = { signal, attempt: randomUUID(), report: options.onReport ?? (() => undefined) };
+  // The activity's log needs a context to write to.
+  return new MockActivityEnvironment().run(
+    trainSteps,
+    services,
+    { inputs, timeline, reachedStep, toStep },
+    step,
+  );
+}
+
+const checkpointKey = (step: number): string =>
+  manifestKeyOf(checkpointAt(inputs, fromStart, step));
+
+const isStored = async (step: number): Promise<boolean> =>
+  (await store.head(checkpointKey(step))) !== undefined;
+
+test('a segment stores a state at each interval and validates at its milestone', async () => {
+  const beats: { phase: string }[] = [];
+  const first = await segment(0, 10, { onReport: (beat) => beats.push(beat as { phase: string }) });
+  assert.equal(first.step, 10);
+  assert.equal(first.loadedStep, 0);
+  assert.deepEqual(first.validation, { step: 10, epoch: 1, loss: 1, accuracy: 0.5, top5: 1 });
+  await services.uploads.settled(inputs.run);
+  assert.deepEqual(await Promise.all([4, 5, 9, 10].map(isStored)), [false, true, false, true]);
+  assert.deepEqual(
+    [...new Set(beats.map(({ phase }) => phase))],
+    ['training', 'saving', 'validating'],
+  );
+});
+
+test('the next segment goes on with the state the trainer holds', async () => {
+  await segment(0, 10);
+  const second = await segment(10, 20);
+  assert.equal(second.loadedStep, null);
+  assert.equal(second.durableStep, 20, 'the last one waits for its uploads');
+  assert.equal(trainer.asked.filter((type) => type === 'load').length, 1);
+});
+
+test('a dead trainer goes on from the newest state', async () => {
+  await segment(0, 10);
+  trainer.die();
+  const next = await segment(10, 15);
+  assert.equal(next.loadedStep, 10);
+  assert.equal(next.step, 15);
+});
+
+test('a state that was saved before its worker died in validation is validated, with no step taken', async () => {
+  await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  trainer.die();
+  services = await newWorker();
+  const again = await segment(0, 10);
+  assert.equal(again.loss, null);
+  assert.equal(again.images, 0);
+  assert.equal(again.loadedStep, 10);
+  assert.equal(again.validation?.step, 10);
+});
+
+test('of a damaged state an older one does, and the damaged one is written anew', async () => {
+  const before = await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  const key = await variablesOf(10);
+  await store.put(key, Buffer.from('1O'));
+  trainer.die();
+  services = await newWorker();
+  const again = await segment(10, 10);
+  assert.equal(again.loadedStep, 5);
+  assert.equal(again.checkpoint.lineage, before.checkpoint.lineage);
+  await services.uploads.settled(inputs.run);
+  const renewed = await variablesOf(10);
+  assert.notEqual(renewed, key);
+  assert.equal(Buffer.from((await store.get(renewed)).bytes).toString(), '10');
+});
+
+/** Where the variables of the state after `step` steps lie. */
+async function variablesOf(step: number): Promise<string> {
+  const manifest = await readManifest(store, checkpointKey(step), checkpointManifestSchema);
+  return manifest!.files.find(({ name }) => name === bundleFiles[1])!.key;
+}
+
+test("an epoch's shards that are not there are named", async () => {
+  const { digest } = await describeStage(store, augmentedShards(inputs, 1));
+  await store.delete([stageManifestKey(digest)]);
+  await segment(0, 10);
+  await assert.rejects(segment(10, 20), { name: 'ShardsMissing', details: { epoch: 1 } });
+});
+
+test('another hardware is refused, with the step that any worker can go on from', async () => {
+  await segment(0, 10);
+  const other = { ...numerics, threads: 8 };
+  trainer = openFakeTrainer(other);
+  services = { ...services, trainer };
+  await assert.rejects(segment(10, 20), {
+    name: 'NumericsDiffer',
+    details: { numerics: other, step: 10 },
+  });
+  assert.ok(await isStored(10));
+});
+
+test('another hardware may validate a state that is there', async () => {
+  await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  trainer = openFakeTrainer({ ...numerics, threads: 8 });
+  services = { ...(await newWorker()), trainer };
+  const validated = await segment(0, 10);
+  assert.equal(validated.validation?.step, 10);
+});
+
+test('after a change of hardware the old states lead up to it, and the new ones have a lineage of their own', async () => {
+  await segment(0, 10);
+  const other = { ...numerics, threads: 8 };
+  trainer = openFakeTrainer(other);
+  services = { ...services, trainer };
+  const timeline = [...fromStart, { fromStep: 10, numerics: other }];
+  const next = await segment(10, 20, { timeline });
+  assert.equal(next.loadedStep, 10);
+  assert.notEqual(next.checkpoint.lineage, checkpointAt(inputs, fromStart, 20).lineage);
+  assert.equal(await isStored(20), false);
+});
+
+test('a stopped segment has stored what it saved before it hands back', async () => {
+  const stop = new AbortController();
+  const onReport = (beat: unknown): void => {
+    if ((beat as { step: number }).step === 7) stop.abort(new Error('worker shuts down'));
+  };
+  await assert.rejects(segment(0, 10, { signal: stop.signal, onReport }), /worker shuts down/);
+  assert.ok(await isStored(5));
+});

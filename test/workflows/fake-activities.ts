@@ -1,0 +1,79 @@
+/** Activities that make nothing, for tests of what the workflow asks for, and when. */
+import { resolveConfig } from '../../activities/resolve-config.ts';
+import type { DataActivities } from '../../activities/data.ts';
+import type { ModelActivities } from '../../activities/model.ts';
+import { isValidated, planTraining } from '../../contract/plan.ts';
+import type { RunResult } from '../../contract/progress.ts';
+import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
+import type { Numerics } from '../../contract/timeline.ts';
+import { digestOf } from '../../data/digest.ts';
+
+export type Activities = DataActivities & ModelActivities;
+
+export const numerics: Numerics = {
+  graph: '4'.repeat(64),
+  tensorflow: '2.18.0',
+  device: 'cpu',
+  instructions: 'avx2',
+  threads: 2,
+  precision: 'float32',
+};
+
+/** A segment that comes to its end; it has validated, and all is durable. */
+export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {}): Segment {
+  const { inputs, toStep: step } = input;
+  const plan = planTraining(inputs.samples, inputs.config.training);
+  return {
+    step,
+    checkpoint: { run: inputs.run, lineage: 'lineage', step },
+    loadedStep: input.reachedStep === 0 ? 0 : null,
+    loss: 2,
+    images: 10,
+    seconds: 1,
+    busySeconds: 1,
+    validation: isValidated(plan, step)
+      ? { step, epoch: 1, loss: 2, accuracy: step / 100, top5: 1 }
+      : null,
+    durableStep: step,
+    durableAt: Date.now(),
+    ...change,
+  };
+}
+
+/** Sixty training samples of two classes; each stage has one part. */
+export function fakeActivities(own: Partial<Activities>): Activities {
+  const digest = '1'.repeat(64);
+  const nothing = async (): Promise<void> => undefined;
+  return {
+    resolveConfig,
+    ingestDataset: async () => ({ digest, classes: ['cat', 'dog'], samples: 100 }),
+    ingestWeights: async () => digest,
+    splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
+    openStage: async (stage) => ({
+      digest: digestOf(stage),
+      parts: 1,
+      samples: 60,
+      sealed: false,
+    }),
+    writeShard: nothing,
+    augmentShard: nothing,
+    sealStage: nothing,
+    pruneCheckpoints: nothing,
+    resolveNumerics: async () => numerics,
+    trainSteps: async (input) => segmentTo(input),
+    predictShard: nothing,
+    writeReport: async ({ inputs, trained }) =>
+      ({
+        run: inputs.run,
+        steps: trained.steps,
+        bestStep: trained.best.step,
+        testAccuracy: 0.5,
+        testSamples: 20,
+        example: { id: 'id', label: 'cat', predicted: 'dog', probability: 0.5 },
+        reportKey: 'report',
+        notBitEqual: trained.notBitEqual,
+        resumes: trained.resumedAt.length,
+      }) as unknown as RunResult,
+    ...own,
+  };
+}

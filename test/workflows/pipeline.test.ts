@@ -1,0 +1,247 @@
+/** The workflow on a real Temporal server, with activities that fail as the test says. */
+import { ApplicationFailure } from '@temporalio/activity';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { FailureType } from '../../contract/failures.ts';
+import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
+import type { RunProgress, RunResult } from '../../contract/progress.ts';
+import type { PartedStage, TrainStepsInput } from '../../contract/stages.ts';
+import { progressQuery } from '../../workflows/messages.ts';
+import { startTestTemporal } from '../support/servers.ts';
+import { fakeActivities, numerics, segmentTo } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
+
+let temporal: Awaited<ReturnType<typeof startTestTemporal>>;
+let connection: NativeConnection;
+let client: Client;
+let workflowBundle: WorkflowBundle;
+
+before(async () => {
+  temporal = await startTestTemporal();
+  connection = await NativeConnection.connect({ address: temporal.address });
+  client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
+  workflowBundle = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+  });
+});
+after(async () => {
+  await client.connection.close();
+  await connection.close();
+  await temporal.stop();
+});
+
+/** Four epochs of three steps, each validated at its end. */
+const training = { batchSize: 20, epochs: 4, validateEverySteps: 3 };
+
+/** Runs the pipeline with these activities in place of those that do nothing. */
+async function run(
+  own: Partial<Activities>,
+  input: object = { training },
+): Promise<{ result: RunResult; progress: RunProgress }> {
+  const activities = fakeActivities(own);
+  const workers = await Promise.all(
+    [cpuQueue, gpuQueue].map((taskQueue) =>
+      Worker.create({ connection, workflowBundle, activities, taskQueue }),
+    ),
+  );
+  const running = workers.map((worker) => worker.run());
+  try {
+    const handle = await client.workflow.start('trainingPipeline', {
+      workflowId: randomUUID(),
+      taskQueue: cpuQueue,
+      args: [input],
+      workflowExecutionTimeout: '1 minute',
+    });
+    const result = (await handle.result()) as RunResult;
+    return { result, progress: await handle.query(progressQuery) };
+  } finally {
+    for (const worker of workers) worker.shutdown();
+    await Promise.all(running);
+  }
+}
+
+/** A failure as an activity throws it; it is not tried again by Temporal. */
+const failure = (type: FailureType, details: unknown[] = []): ApplicationFailure =>
+  ApplicationFailure.create({ type, message: `made ${type}`, nonRetryable: true, details });
+
+/** Segments that come to their end, but for the first one. */
+function failingOnce(problem: ApplicationFailure): Activities['trainSteps'] {
+  let calls = 0;
+  return async (input) => {
+    if (calls++ === 0) throw problem;
+    return segmentTo(input);
+  };
+}
+
+/** Whether the run ended by an activity's failure of this type. */
+const endedBy =
+  (type: FailureType) =>
+  ({ cause }: Error): boolean =>
+    ((cause as Error).cause as ApplicationFailure).type === type;
+
+test('training goes from milestone to milestone, and the best state is predicted with', async () => {
+  const asked: [number, number][] = [];
+  const { result, progress } = await run({
+    async trainSteps(input) {
+      asked.push([input.reachedStep, input.toStep]);
+      return segmentTo(input);
+    },
+  });
+  assert.deepEqual(asked, [
+    [0, 3],
+    [3, 6],
+    [6, 9],
+    [9, 12],
+  ]);
+  assert.equal(result.bestStep, 12);
+  assert.equal(result.resumes, 0);
+  assert.equal(progress.training?.step, 12);
+  assert.equal(progress.training?.loss, 2);
+});
+
+test("an epoch's shards are made while the epoch before it trains", async () => {
+  const made: number[] = [];
+  const madeBefore: number[][] = [];
+  await run({
+    async augmentShard({ stage }) {
+      made.push(stage.epoch);
+    },
+    async trainSteps(input) {
+      // Time enough for what is asked for at the same time.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      madeBefore.push([...made]);
+      return segmentTo(input);
+    },
+  });
+  assert.deepEqual(madeBefore, [
+    [0, 1],
+    [0, 1, 2],
+    [0, 1, 2, 3],
+    [0, 1, 2, 3],
+  ]);
+});
+
+test('a segment that found its state made, with no step of its own, is a segment', async () => {
+  const { result, progress } = await run({
+    trainSteps: async (input) =>
+      segmentTo(input, input.toStep === 6 ? { loss: null, images: 0, seconds: 0 } : {}),
+  });
+  assert.equal(result.steps, 12);
+  assert.equal(progress.training?.validations.length, 4);
+});
+
+test('a segment that ends before its milestone is gone on with', async () => {
+  const asked: [number, number][] = [];
+  await run({
+    async trainSteps(input) {
+      asked.push([input.reachedStep, input.toStep]);
+      return segmentTo(input, input.reachedStep === 3 ? { step: 4, validation: null } : {});
+    },
+  });
+  assert.deepEqual(asked.slice(1, 3), [
+    [3, 6],
+    [4, 6],
+  ]);
+});
+
+test('missing shards are verified and made again, and training goes on', async () => {
+  const opened: PartedStage[] = [];
+  const usual = fakeActivities({});
+  const { result, progress } = await run({
+    async openStage(stage) {
+      opened.push(stage);
+      return { ...(await usual.openStage(stage)), sealed: true };
+    },
+    async augmentShard({ stage }) {
+      assert.equal(stage.epoch, 1, 'only what is missing is made');
+    },
+    trainSteps: failingOnce(failure('ShardsMissing', [{ epoch: 1 }])),
+  });
+  assert.equal(opened.filter((stage) => stage.kind === 'augmented' && stage.epoch === 1).length, 2);
+  assert.match(progress.lastProblem!.message, /ShardsMissing/);
+  assert.equal(result.steps, 12);
+});
+
+test('shards that could not be made ahead are made when their turn comes', async () => {
+  let failed = 0;
+  const { result } = await run({
+    async augmentShard({ stage }) {
+      if (stage.epoch === 2 && failed++ === 0) throw failure('Unexpected');
+    },
+  });
+  assert.equal(failed, 2);
+  assert.equal(result.steps, 12);
+});
+
+test('damaged base shards are verified, and made again', async () => {
+  let written = 0;
+  const { result } = await run({
+    writeShard: async () => void written++,
+    trainSteps: failingOnce(failure('DamagedObject')),
+  });
+  assert.equal(written, 6, 'each side twice');
+  assert.equal(result.steps, 12);
+});
+
+test('another hardware goes on from the durable state, and the result says so', async () => {
+  const timelines: TrainStepsInput['timeline'][] = [];
+  const other = { ...numerics, threads: 8 };
+  const { result, progress } = await run({
+    async trainSteps(input) {
+      timelines.push(input.timeline);
+      if (input.toStep === 9 && input.timeline.length === 1) {
+        throw failure('NumericsDiffer', [{ numerics: other, step: 5 }]);
+      }
+      return segmentTo(input);
+    },
+  });
+  assert.deepEqual(timelines.at(-1), [
+    { fromStep: 0, numerics },
+    { fromStep: 5, numerics: other },
+  ]);
+  assert.deepEqual(result.notBitEqual, ['from step 5: on cpu (avx2, 8 threads), float32']);
+  // The validation of step 6 was of a state that will not come again: it is made anew.
+  assert.deepEqual(
+    progress.training?.validations.map(({ step }) => step),
+    [3, 6, 9, 12],
+  );
+});
+
+test('under training.strict another hardware ends the run', async () => {
+  const input = { training: { ...training, strict: true } };
+  const ended = run(
+    {
+      async trainSteps() {
+        throw failure('NumericsDiffer', [{ numerics, step: 0 }]);
+      },
+    },
+    input,
+  );
+  await assert.rejects(ended, endedBy('NumericsDiffer'));
+});
+
+test('what a retry can not mend ends the run at once', async () => {
+  let tries = 0;
+  const ended = run({
+    async trainSteps() {
+      tries += 1;
+      throw failure('Diverged');
+    },
+  });
+  await assert.rejects(ended, endedBy('Diverged'));
+  assert.equal(tries, 1);
+});
+
+test('the best state that is durable is kept until a better one is', async () => {
+  const kept: (readonly number[])[] = [];
+  await run({
+    pruneCheckpoints: async ({ keepSteps }) => void kept.push(keepSteps),
+    trainSteps: async (input) => segmentTo(input, { durableStep: input.reachedStep }),
+  });
+  assert.deepEqual(kept, [[3], [6, 3], [9, 6], [12, 9]]);
+});
