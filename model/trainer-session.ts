@@ -10,7 +10,6 @@ import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
-import { loadPretrained } from './pretrained.ts';
 import { advance } from './trainer.ts';
 import type {
   AdvanceRequest,
@@ -72,7 +71,11 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           if (source.kind === 'checkpoint') program.restore(source.prefix);
           else {
             program.initialize(source.seed);
-            if (source.weights !== undefined) await loadPretrained(program, source.weights);
+            if (source.weights !== undefined) {
+              // HDF5 costs half a gigabyte and seconds to load, which few runs need.
+              const { loadPretrained } = await import('./pretrained.ts');
+              await loadPretrained(program, source.weights);
+            }
           }
           return { type: 'done' };
         }

@@ -1,10 +1,10 @@
 /** The cache of what set-up makes: an entry is a folder, made whole elsewhere and then moved to its name. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { lock } from './lock.mjs';
 import { checkDisk } from './prerequisites.mjs';
 
 /**
@@ -37,14 +37,17 @@ export async function cached(recipe, log) {
   if (existsSync(entry)) return entry;
 
   checkDisk(cacheRoot());
-  const unlock = await lock(`${entry}.lock`, () =>
-    log(`${recipe.name}: another set-up makes it, waiting`),
-  );
+  let waits = false;
+  const unlock = await lock(`${entry}.lock`, ({ pid, host }) => {
+    if (!waits) log(`${recipe.name}: process ${pid} on ${host} makes it, waiting`);
+    waits = true;
+  });
   try {
     if (existsSync(entry)) return entry;
-    const part = `${entry}.part`;
-    await rm(part, { recursive: true, force: true });
-    await mkdir(part, { recursive: true });
+    await sweepParts(entry);
+    // A name of its own: what a killed set-up started may still write into the old one.
+    const part = `${entry}.${randomUUID()}.part`;
+    await mkdir(part);
     log(`${recipe.name}: setting up (once)`);
     const startedAt = Date.now();
     try {
@@ -58,45 +61,18 @@ export async function cached(recipe, log) {
     await sweepOlder(recipe.name, entry);
     return entry;
   } finally {
-    await unlock();
+    unlock();
   }
 }
 
 /**
- * @param {string} path
- * @param {() => void} onWait
- * @returns {Promise<() => Promise<void>>}
+ * What killed ones left half made.
+ * @param {string} entry
  */
-async function lock(path, onWait) {
-  let waited = false;
-  for (;;) {
-    try {
-      await writeFile(path, String(process.pid), { flag: 'wx' });
-      return () => rm(path, { force: true });
-    } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
-    }
-    const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-    if (holder && !isAlive(holder)) {
-      // Of two that see it only one moves it away.
-      const moved = `${path}.${process.pid}`;
-      await rename(path, moved).catch(() => undefined);
-      await rm(moved, { force: true });
-      continue;
-    }
-    if (!waited) onWait();
-    waited = true;
-    await sleep(200);
-  }
-}
-
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+async function sweepParts(entry) {
+  for (const name of await readdir(cacheRoot())) {
+    const path = join(cacheRoot(), name);
+    if (path.startsWith(entry) && name.endsWith('.part')) await rm(path, { recursive: true });
   }
 }
 
@@ -107,7 +83,6 @@ function isAlive(pid) {
  * @param {string} entry
  */
 async function sweepOlder(name, entry) {
-  const { stat } = await import('node:fs/promises');
   const names = (await readdir(cacheRoot())).filter((other) =>
     new RegExp(`^${name}-[0-9a-f]{16}$`).test(other),
   );
