@@ -75,8 +75,8 @@ export interface Program {
   /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
   save(prefix: string): void;
   restore(prefix: string): void;
-  /** One variable's values; for tests and tools. */
-  read(name: string): Float32Array;
+  /** The values of variables and slots, in one call; for tests and tools. */
+  read(names: readonly string[]): Float32Array[];
   close(): void;
 }
 
@@ -203,10 +203,13 @@ export function openProgram(spec: ProgramSpec): Program {
     },
     save: (path) => void session.run([[prefix, feedString(path)]], [saved]),
     restore: (path) => void session.run([[prefix, feedString(path)]], [restored]),
-    read(name) {
-      const found = all.find((one) => one.name === name);
-      if (!found) throw new Error(`no variable ${name}`);
-      return session.run([], [found.value])[0] as Float32Array;
+    read(names) {
+      const found = names.map((name) => {
+        const variable = all.find((one) => one.name === name);
+        if (!variable) throw new Error(`no variable ${name}`);
+        return variable.value;
+      });
+      return session.run([], found) as Float32Array[];
     },
     close: () => session.close(),
   };

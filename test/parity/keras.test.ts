@@ -6,20 +6,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { peersPython } from '../../bench/peers.mjs';
-import { configSchema } from '../../contract/config.ts';
-import type { Config } from '../../contract/config.ts';
-import { purposes, randomStream } from '../../data/random.ts';
-import { madeImage } from '../data/support.ts';
-import { architectureOf, openProgram } from '../../model/program.ts';
-import type { Program } from '../../model/program.ts';
+import { goldenOf, goldenPath, goldenSettings } from '../support/golden.ts';
+import {
+  classes,
+  learningRate,
+  measure,
+  openReferenceTraining,
+  optimizer,
+  steps,
+} from '../support/reference-training.ts';
+import type { ReferenceTraining } from '../support/reference-training.ts';
 
-const steps = 5;
 const batchSize = 16;
-/** Root mean square; gradients here lie between 1e-3 and 1e-1. */
-const floor = 1e-3;
-const classes = 10;
-const optimizer = { name: 'rmsprop', rho: 0.9, momentum: 0, epsilon: 1e-7 } as const;
-const learningRate = 1e-4;
 
 const script = new URL('./reference.py', import.meta.url).pathname;
 const python = await peersPython();
@@ -28,36 +26,48 @@ for (const architecture of ['resnet50v2', 'resnet50'] as const) {
   for (const imageSize of [32, 64]) {
     for (const trainable of ['all', 'head+batchnorm', 'head'] as const) {
       test(`${architecture}, ${imageSize} px, trainable ${trainable}: as Keras`, () => {
-        const { model } = configSchema.parse({
-          model: { architecture, imageSize, dropout: 0, batchNormMomentum: 0.9 },
-        });
-        compare({ ...model, trainable });
+        const training = openReferenceTraining({ architecture, imageSize, trainable }, batchSize);
+        try {
+          const exact = kerasOf(training);
+          const tooFar: Record<string, string> = {};
+          for (const [name, got] of measure(training)) {
+            const error = relativeError(got, exact(name));
+            const tolerance = name === 'probabilities' || name === 'losses' ? 1e-4 : 1e-3;
+            if (!(error <= tolerance)) tooFar[name] = error.toExponential(2);
+          }
+          assert.deepEqual(tooFar, {}, 'relative errors');
+        } finally {
+          training.program.close();
+        }
       });
     }
   }
 }
 
-function compare(model: Config['model']): void {
-  const folder = mkdtempSync(join(tmpdir(), 'nightshift-parity-'));
-  const program = openProgram({
-    model,
-    architecture: architectureOf(model),
-    optimizer,
-    classes,
-    compute: 'float32',
-    scaling: 'zero-one',
-    pretrained: true,
-  });
+test("the golden figures are Keras's (UPDATE_GOLDEN=1 writes them)", () => {
+  const { batchSize: images, ...settings } = goldenSettings;
+  const training = openReferenceTraining(settings, images);
   try {
-    program.initialize(7);
-    keepReluFromZero(program);
+    const exact = kerasOf(training);
+    const golden = goldenOf(training.program, exact);
+    if (process.env['UPDATE_GOLDEN']) writeFileSync(goldenPath, `${JSON.stringify(golden)}\n`);
+    assert.deepEqual(JSON.parse(readFileSync(goldenPath, 'utf8')), golden);
+  } finally {
+    training.program.close();
+  }
+});
+
+/** What Keras makes of the training, by the names that `measure` gives; gradients without sign, velocities as roots. */
+function kerasOf({ model, program, batches }: ReferenceTraining): (name: string) => Float32Array {
+  const folder = mkdtempSync(join(tmpdir(), 'nightshift-parity-'));
+  try {
     program.save(join(folder, 'initial'));
-    const batches = makeBatches(model.imageSize);
     const { imageSize, architecture, trainable, batchNormMomentum } = model;
     const spec = { imageSize, architecture, trainable, batchNormMomentum };
+    const batch = batches[0]!.labels.length;
     writeFileSync(
       join(folder, 'spec.json'),
-      JSON.stringify({ ...spec, ...optimizer, learningRate, classes, steps, batchSize }),
+      JSON.stringify({ ...spec, ...optimizer, learningRate, classes, steps, batchSize: batch }),
     );
     writeFileSync(join(folder, 'images.bin'), Buffer.concat(batches.map(({ images }) => images)));
     writeFileSync(
@@ -65,71 +75,10 @@ function compare(model: Config['model']): void {
       Buffer.concat(batches.map(({ labels }) => Buffer.from(labels.buffer))),
     );
     execFileSync(python, [script, folder], { stdio: ['ignore', 'ignore', 'pipe'] });
-    const exact = readReference(folder);
-    const tooFar: Record<string, string> = {};
-    const expect = (name: string, got: Float32Array, tolerance: number, by = same): void => {
-      const error = relativeError(got.map(by), exact(name).map(by));
-      if (!(error <= tolerance)) tooFar[name] = error.toExponential(2);
-    };
-
-    expect('probabilities', program.evaluate(batches[0]!).probabilities, 1e-4);
-    const losses: number[] = [];
-    for (const [step, batch] of batches.entries()) {
-      losses.push(program.train(batch, { learningRate, dropoutSeed: [0, step] }));
-      if (step > 0) continue;
-      // The velocity is (1 - rho) g^2 by now: its root is the gradient, but for the sign.
-      for (const { name } of learning(program)) {
-        const velocity = program.read(`${name}/rmsprop/velocity`);
-        const gradient = velocity.map((value) => Math.sqrt(value / (1 - optimizer.rho)));
-        expect(`gradient/${name}`, gradient, 1e-3, Math.abs);
-      }
-    }
-    expect('losses', Float32Array.from(losses), 1e-4);
-    for (const { name } of program.variables) expect(`value/${name}`, program.read(name), 1e-3);
-    for (const { name } of learning(program)) {
-      const velocity = program.read(`${name}/rmsprop/velocity`);
-      expect(`velocity/${name}`, velocity, 1e-3, Math.sqrt);
-    }
-    assert.deepEqual(tooFar, {}, 'relative errors');
+    return readReference(folder);
   } finally {
-    program.close();
     rmSync(folder, { recursive: true });
   }
-}
-
-/**
- * Shifts each channel before a ReLU well above zero or below it. Where activations lie about zero
- * a rounding turns one on or off now and then, which shows in the gradients of a batch this small.
- * What a residual addition sums is shifted up alone: up and down would meet at zero.
- */
-function keepReluFromZero(program: Program): void {
-  const random = randomStream(2, purposes.augmentation, [0, 0, 0]);
-  const backbone = program.variables.filter(({ name }) => !name.startsWith('head/'));
-  program.assign(
-    new Map(
-      backbone.map(({ name, role }) => {
-        const values = program.read(name);
-        const isSummed = /_[03]_bn/.test(name);
-        const beta = (): number => (isSummed || random.uniform() < 0.5 ? 5 : -5);
-        const gamma = (): number => random.between(0.8, 1.2);
-        const value = { beta, gamma }[role as string];
-        return [name, value ? values.map(value) : values];
-      }),
-    ),
-  );
-}
-
-const same = (value: number): number => value;
-const learning = (program: Program) => program.variables.filter(({ trainable }) => trainable);
-
-function makeBatches(size: number): { images: Uint8Array; labels: Int32Array }[] {
-  const random = randomStream(1, purposes.augmentation, [0, 0, 0]);
-  return Array.from({ length: steps }, () => ({
-    images: Buffer.concat(
-      Array.from({ length: batchSize }, () => madeImage(random.below(1_000_000), size)),
-    ),
-    labels: Int32Array.from({ length: batchSize }, () => random.below(classes)),
-  }));
 }
 
 function readReference(folder: string): (name: string) => Float32Array {
@@ -142,18 +91,22 @@ function readReference(folder: string): (name: string) => Float32Array {
   return (name) => {
     const place = index[name];
     if (!place) throw new Error(`Keras gave no ${name}`);
-    return values.slice(place[0], place[0] + place[1]);
+    const found = values.slice(place[0], place[0] + place[1]);
+    if (name.startsWith('gradient/')) return found.map(Math.abs);
+    return name.startsWith('velocity/') ? found.map(Math.sqrt) : found;
   };
 }
 
 /**
- * Norm-wise. Biases before a BatchNorm have a gradient of zero, as good as zero those of shifts that
- * the next BatchNorm takes out again: what is left there is noise, hence the floor.
+ * Norm-wise, with a floor: gradients lie between 1e-3 and 1e-1, but biases before a BatchNorm have
+ * one of zero (a hundred thousand terms that cancel), and as good as zero have shifts that the next
+ * BatchNorm takes out again. What is left there is noise.
  */
 function relativeError(got: Float32Array, expected: Float32Array): number {
   assert.equal(got.length, expected.length);
+  const norm = rootMeanSquare(expected);
   const difference = rootMeanSquare(got.map((value, index) => value - expected[index]!));
-  return difference / Math.max(rootMeanSquare(expected), floor);
+  return difference / Math.max(norm, norm < 1e-9 ? 1e-2 : 1e-3);
 }
 
 function rootMeanSquare(values: Float32Array): number {

@@ -1,0 +1,109 @@
+/** A short training whose outcome Keras gives too: the same weights, images and labels on both sides. */
+import { configSchema } from '../../contract/config.ts';
+import type { Config } from '../../contract/config.ts';
+import { purposes, randomStream } from '../../data/random.ts';
+import { architectureOf, openProgram } from '../../model/program.ts';
+import type { Program } from '../../model/program.ts';
+import { madeImage } from '../data/support.ts';
+
+export const steps = 5;
+export const classes = 10;
+export const learningRate = 1e-4;
+export const optimizer = { name: 'rmsprop', rho: 0.9, momentum: 0, epsilon: 1e-7 } as const;
+
+export interface ReferenceTraining {
+  readonly model: Config['model'];
+  readonly program: Program;
+  readonly batches: readonly { readonly images: Uint8Array; readonly labels: Int32Array }[];
+}
+
+export function openReferenceTraining(
+  settings: Pick<Config['model'], 'architecture' | 'imageSize' | 'trainable'>,
+  batchSize: number,
+): ReferenceTraining {
+  // From scratch nothing may be frozen, but here it is.
+  const { model: whole } = configSchema.parse({
+    model: { ...settings, trainable: 'all', dropout: 0, batchNormMomentum: 0.9 },
+  });
+  const model = { ...whole, trainable: settings.trainable };
+  const program = openProgram({
+    model,
+    architecture: architectureOf(model),
+    optimizer,
+    classes,
+    compute: 'float32',
+    scaling: 'zero-one',
+    pretrained: true,
+  });
+  program.initialize(7);
+  keepReluFromZero(program);
+  return { model, program, batches: makeBatches(model.imageSize, batchSize) };
+}
+
+/**
+ * Trains the steps; gives the probabilities before them, the losses, the first step's gradients
+ * (but for their signs), and at the end every value and velocity: `gradient/<variable>` and so on.
+ * Velocities as their roots, which are gradients in size.
+ */
+export function measure({ program, batches }: ReferenceTraining): Map<string, Float32Array> {
+  const measured = new Map<string, Float32Array>();
+  const learning = program.variables.filter(({ trainable }) => trainable);
+  /** Slots as their roots. */
+  const record = (kind: string, slot: string, variables: Program['variables'] = learning): void => {
+    const values = program.read(variables.map(({ name }) => name + slot));
+    for (const [index, { name }] of variables.entries()) {
+      measured.set(`${kind}/${name}`, slot === '' ? values[index]! : values[index]!.map(Math.sqrt));
+    }
+  };
+  measured.set('probabilities', program.evaluate(batches[0]!).probabilities);
+  const losses = batches.map((batch, step) => {
+    const loss = program.train(batch, { learningRate, dropoutSeed: [0, step] });
+    // The velocity is (1 - rho) g^2 by now.
+    if (step === 0) record('gradient', '/rmsprop/velocity');
+    return loss;
+  });
+  for (const [name, values] of measured) {
+    if (!name.startsWith('gradient/')) continue;
+    measured.set(
+      name,
+      values.map((root) => root / Math.sqrt(1 - optimizer.rho)),
+    );
+  }
+  measured.set('losses', Float32Array.from(losses));
+  record('value', '', program.variables);
+  record('velocity', '/rmsprop/velocity');
+  return measured;
+}
+
+/**
+ * Shifts each channel before a ReLU well above zero or below it. Where activations lie about zero
+ * a rounding turns one on or off now and then, which shows in the gradients of a batch this small.
+ * What a residual addition sums is shifted up alone: up and down would meet at zero.
+ */
+function keepReluFromZero(program: Program): void {
+  const random = randomStream(2, purposes.augmentation, [0, 0, 0]);
+  const backbone = program.variables.filter(({ name }) => !name.startsWith('head/'));
+  const initial = program.read(backbone.map(({ name }) => name));
+  program.assign(
+    new Map(
+      backbone.map(({ name, role }, index) => {
+        const values = initial[index]!;
+        const isSummed = /_[03]_bn/.test(name);
+        const beta = (): number => (isSummed || random.uniform() < 0.5 ? 5 : -5);
+        const gamma = (): number => random.between(0.8, 1.2);
+        const value = { beta, gamma }[role as string];
+        return [name, value ? values.map(value) : values];
+      }),
+    ),
+  );
+}
+
+function makeBatches(size: number, batchSize: number): ReferenceTraining['batches'] {
+  const random = randomStream(1, purposes.augmentation, [0, 0, 0]);
+  return Array.from({ length: steps }, () => ({
+    images: Buffer.concat(
+      Array.from({ length: batchSize }, () => madeImage(random.below(1_000_000), size)),
+    ),
+    labels: Int32Array.from({ length: batchSize }, () => random.below(classes)),
+  }));
+}
