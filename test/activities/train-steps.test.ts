@@ -14,25 +14,17 @@ import { stageManifestKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
 import { augmentedShards } from '../../contract/stages.ts';
 import type { Segment } from '../../contract/stages.ts';
-import type { Decision, Numerics } from '../../contract/timeline.ts';
+import type { Decision } from '../../contract/timeline.ts';
 import { bundleFiles } from '../../model/checkpoint-files.ts';
 import { checkpointAt, manifestKeyOf } from '../../model/checkpoint.ts';
 import { openCache } from '../../storage/cache.ts';
 import { commitManifest, readManifest } from '../../storage/commit.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
-import { trainingInputs } from '../support/training-inputs.ts';
+import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
 import type { FakeTrainer } from './fake-trainer.ts';
 
-const numerics: Numerics = {
-  graph: '4'.repeat(64),
-  tensorflow: '2.18.0',
-  device: 'cpu',
-  instructions: 'avx2',
-  threads: 2,
-  precision: 'float32',
-};
 const fromStart: Decision[] = [{ fromStep: 0, numerics }];
 /** Ten steps an epoch, two epochs. */
 const inputs = trainingInputs({

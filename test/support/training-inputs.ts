@@ -2,6 +2,16 @@
 import { configSchema } from '../../contract/config.ts';
 import type { ConfigInput } from '../../contract/config.ts';
 import type { TrainingInputs } from '../../contract/stages.ts';
+import type { Numerics } from '../../contract/timeline.ts';
+
+export const numerics: Numerics = {
+  graph: '4'.repeat(64),
+  tensorflow: '2.18.0',
+  device: 'cpu',
+  instructions: 'avx2',
+  threads: 2,
+  precision: 'float32',
+};
 
 export function trainingInputs(config: ConfigInput = {}): TrainingInputs {
   return {

@@ -5,19 +5,10 @@ import type { ModelActivities } from '../../activities/model.ts';
 import { isValidated, planTraining } from '../../contract/plan.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
-import type { Numerics } from '../../contract/timeline.ts';
 import { digestOf } from '../../data/digest.ts';
+import { numerics } from '../support/training-inputs.ts';
 
 export type Activities = DataActivities & ModelActivities;
-
-export const numerics: Numerics = {
-  graph: '4'.repeat(64),
-  tensorflow: '2.18.0',
-  device: 'cpu',
-  instructions: 'avx2',
-  threads: 2,
-  precision: 'float32',
-};
 
 /** A segment that comes to its end; it has validated, and all is durable. */
 export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {}): Segment {

@@ -13,7 +13,8 @@ import type { RunProgress, RunResult } from '../../contract/progress.ts';
 import type { PartedStage, TrainStepsInput } from '../../contract/stages.ts';
 import { progressQuery } from '../../workflows/messages.ts';
 import { startTestTemporal } from '../support/servers.ts';
-import { fakeActivities, numerics, segmentTo } from './fake-activities.ts';
+import { numerics } from '../support/training-inputs.ts';
+import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 
 let temporal: Awaited<ReturnType<typeof startTestTemporal>>;
@@ -38,7 +39,7 @@ after(async () => {
 /** Four epochs of three steps, each validated at its end. */
 const training = { batchSize: 20, epochs: 4, validateEverySteps: 3 };
 
-/** Runs the pipeline with these activities in place of those that do nothing. */
+/** Runs the pipeline with these activities in place of those that do nothing, and replays its history. */
 async function run(
   own: Partial<Activities>,
   input: object = { training },
@@ -58,7 +59,9 @@ async function run(
       workflowExecutionTimeout: '1 minute',
     });
     const result = (await handle.result()) as RunResult;
-    return { result, progress: await handle.query(progressQuery) };
+    const progress = await handle.query(progressQuery);
+    await Worker.runReplayHistory({ workflowBundle }, await handle.fetchHistory());
+    return { result, progress };
   } finally {
     for (const worker of workers) worker.shutdown();
     await Promise.all(running);
