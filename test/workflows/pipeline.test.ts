@@ -1,7 +1,13 @@
 /** The workflow on a real Temporal server, with activities that fail as the test says. */
 import { ApplicationFailure } from '@temporalio/activity';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, NativeConnection, Worker } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -23,6 +29,8 @@ let client: Client;
 let workflowBundle: WorkflowBundle;
 
 before(async () => {
+  // The failures made here are no news.
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
   temporal = await startTestTemporal();
   connection = await NativeConnection.connect({ address: temporal.address });
   client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
