@@ -73,8 +73,10 @@ function invalid(problems: string[]): NightshiftError {
 }
 
 /** `own` laid over `base`, key by key. */
+/** What has another `name` (an optimizer) is another thing: nothing of the base's fits it. */
 function overlay(base: unknown, own: unknown): unknown {
   if (!isRecord(base) || !isRecord(own)) return own === undefined ? base : own;
+  if (own['name'] !== undefined && own['name'] !== base['name']) return own;
   const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
   return Object.fromEntries([...keys].map((key) => [key, overlay(base[key], own[key])]));
 }

@@ -71,33 +71,68 @@ const modelSchema = z.strictObject({
   /** `none` (from scratch), `imagenet` (Keras's official file), or the address of a Keras .h5 file. */
   weights: z.string().min(1).default('none'),
   weightsSha256: sha256.optional(),
-  /** What learns: everything, the new head, or the head and every BatchNorm. */
-  trainable: z.enum(['all', 'head', 'head+batchnorm']).default('all'),
+  /** What learns: everything, the new head, the head and every BatchNorm, or all from a stage on. */
+  trainable: z
+    .enum(['all', 'head', 'head+batchnorm', 'from conv3', 'from conv4', 'from conv5'])
+    .default('all'),
   /** Share of the old value that BatchNorm's moving statistics keep each step. Keras's default is 0.99; short runs want 0.9. */
   batchNormMomentum: z.number().min(0).max(0.9999).default(0.99),
 });
 
+const belowOne = z.number().min(0).max(0.9999);
+
 const rmspropSchema = z.strictObject({
-  name: z.literal('rmsprop').default('rmsprop'),
+  name: z.literal('rmsprop'),
   /** Decay of the moving average of squared gradients. */
-  rho: z.number().min(0).max(0.9999).default(0.9),
-  momentum: z.number().min(0).max(0.9999).default(0),
+  rho: belowOne.default(0.9),
+  momentum: belowOne.default(0),
+  epsilon: positive.default(1e-7),
+  /** Divide by the gradient's variance instead of its mean square. */
+  centered: z.boolean().default(false),
+});
+
+const sgdSchema = z.strictObject({
+  name: z.literal('sgd'),
+  momentum: belowOne.default(0),
+  nesterov: z.boolean().default(false),
+});
+
+const adamwSchema = z.strictObject({
+  name: z.literal('adamw'),
+  beta1: belowOne.default(0.9),
+  beta2: belowOne.default(0.999),
   epsilon: positive.default(1e-7),
 });
 
+/** Semantics and defaults are Keras's. */
+const optimizerSchema = z.discriminatedUnion('name', [rmspropSchema, sgdSchema, adamwSchema]);
+
 const learningRateSchema = z.strictObject({
-  /** `constant`, or `cosine`: down to 0 at the last step. */
-  schedule: z.enum(['constant', 'cosine']).default('constant'),
+  /** `constant`; `cosine`: down to 0 at the last step; `exponential`: times `decayRate` every `decaySteps`, gradually. */
+  schedule: z.enum(['constant', 'cosine', 'exponential']).default('constant'),
   initial: positive.default(0.001),
   /** Rise linearly from 0 over this many first steps. */
   warmupSteps: z.int().min(0).default(0),
+  /** Of the exponential schedule. */
+  decayRate: fraction.default(0.96),
+  decaySteps: count.default(1_000),
 });
 
 const trainingSchema = z.strictObject({
   epochs: count.default(10),
   /** Images a step. */
   batchSize: count.default(64),
-  optimizer: rmspropSchema.prefault({}),
+  /** Compute this many images at once and add up their gradients to a step: for batches larger than memory. BatchNorm sees each part by itself. */
+  microBatchSize: count.optional(),
+  optimizer: optimizerSchema.prefault({ name: 'rmsprop' }),
+  /** Decoupled weight decay of the kernels: each step takes this share of them, times the learning rate. */
+  weightDecay: fraction.default(0),
+  /** Scale the gradients down to this common norm when theirs is larger. */
+  clipGlobalNorm: positive.optional(),
+  /** Share of the target that is spread evenly over all classes, in training only. */
+  labelSmoothing: z.number().min(0).max(0.9).default(0),
+  /** Validate and predict with an exponential moving average of the weights, of which each step keeps this share. */
+  averageDecay: z.number().min(0).max(0.99999).optional(),
   learningRate: learningRateSchema.prefault({}),
   /** Compute in float32, in bfloat16 with float32 variables, or `auto`: bfloat16 where the processor has it. */
   precision: z.enum(['auto', 'float32', 'bfloat16']).default('auto'),

@@ -10,6 +10,7 @@ export const presets = {
     training: {
       epochs: 5,
       batchSize: 64,
+      optimizer: { name: 'rmsprop' },
       learningRate: { schedule: 'cosine', initial: 0.001 },
       validateEverySteps: 200,
       checkpointEverySteps: 200,
@@ -21,7 +22,7 @@ export const presets = {
     training: {
       epochs: 10,
       batchSize: 32,
-      optimizer: { rho: 0.9 },
+      optimizer: { name: 'rmsprop', rho: 0.9 },
       learningRate: { schedule: 'constant', initial: 0.01 },
       validateEverySteps: 500,
     },

@@ -4,11 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { Config } from '../contract/config.ts';
-import { gradients } from './graph/autodiff.ts';
 import { Graph } from './graph/graph.ts';
 import {
   argMax,
-  batchMean,
   batchSum,
   countInTopK,
   oneHot,
@@ -17,7 +15,6 @@ import {
 } from './graph/ops/classification.ts';
 import { dropout } from './graph/ops/dropout.ts';
 import { binary, cast } from './graph/ops/elementwise.ts';
-import { rmsprop } from './graph/optimizers.ts';
 import { encodeGraph } from './graph/proto.ts';
 import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
@@ -25,14 +22,16 @@ import type { Tensor } from './graph/tensor.ts';
 import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { layersOn } from './layers.ts';
-import type { LayerSettings, NetworkVariable, NetworkVariables, Role } from './layers.ts';
+import type { Folded, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
 import { architectures, backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
+import { trainingStep } from './step.ts';
+import type { StepSettings } from './step.ts';
 
 export interface ProgramSpec {
   readonly model: Omit<Config['model'], 'architecture' | 'weights' | 'weightsSha256'>;
   readonly architecture: Architecture;
-  readonly optimizer: Config['training']['optimizer'];
+  readonly step: StepSettings;
   readonly classes: number;
   readonly compute: 'float32' | 'bfloat16';
   /** The backbone is given its values from outside. */
@@ -62,11 +61,8 @@ export interface Program {
   /** SHA-256 of the graph: equal graphs on equal hardware give equal bits. */
   readonly graphDigest: string;
   readonly variables: readonly NetworkVariable[];
-  /** Takes one step; returns the batch's mean loss before it. */
-  train(
-    batch: ImageBatch,
-    step: { learningRate: number; dropoutSeed: readonly [number, number] },
-  ): number;
+  /** Takes step `step` (counted from 0) of the run with this seed; returns the batch's mean loss before it. */
+  train(batch: ImageBatch, step: { learningRate: number; step: number; seed: number }): number;
   evaluate(batch: ImageBatch): BatchEvaluation;
   /** Begins anew: every variable follows from the seed and its name. */
   initialize(seed: number): void;
@@ -87,33 +83,36 @@ export const architectureOf = (model: Config['model']): Architecture =>
 /** Builds and loads the program. */
 export function openProgram(spec: ProgramSpec): Program {
   const { model, classes } = spec;
+  const { microBatchSize } = spec.step;
   const graph = new Graph();
   const size = model.imageSize;
   const images = graph.placeholder('images', 'uint8', [null, size, size, 3]);
   const labels = graph.placeholder('labels', 'int32', [null]);
   const learningRate = graph.placeholder('learning_rate', 'float32', []);
+  const stepNumber = graph.placeholder('step', 'float32', []);
+  const share = graph.placeholder('share', 'float32', []);
   const dropoutSeed = graph.placeholder('dropout_seed', 'int32', [2]);
   const seed = graph.placeholder('seed', 'int32', []);
   const prefix = graph.placeholder('prefix', 'string', []);
 
   const variables: NetworkVariables = new Map();
+  const folded: Folded = { variables: new Map(), updates: [] };
   const pixels = scale(graph, images, spec);
   const targets = oneHot(graph, labels, classes);
 
-  const training = network(graph, variables, spec, pixels, 'train', dropoutSeed);
-  const loss = batchMean(graph, softmaxCrossEntropy(graph, training.logits, targets));
-  const trained = [...variables.values()].filter(({ trainable }) => trainable);
-  const updates = gradients(
+  const training = network(graph, variables, folded, spec, pixels, 'train', dropoutSeed);
+  const step = trainingStep(
     graph,
-    loss,
-    trained.map(({ value }) => value),
-  ).map((gradient, index) =>
-    rmsprop(graph, trained[index]!, gradient, learningRate, spec.optimizer),
+    training.logits,
+    targets,
+    training.updates,
+    [...variables.values()],
+    { learningRate, step: stepNumber, share },
+    spec.step,
   );
-  const step = [...training.updates, ...updates.map(({ node }) => node)];
-  const trainedLoss = graph.after(loss, step, 'train');
-
-  const { logits } = network(graph, variables, spec, pixels, 'infer', dropoutSeed);
+  const valueOf = (one: Variable): Tensor => (step.averages.get(one.name) ?? one).value;
+  const inference = network(graph, variables, folded, spec, pixels, 'infer', dropoutSeed, valueOf);
+  const { logits } = inference;
   const evaluated = [
     batchSum(graph, softmaxCrossEntropy(graph, logits, targets)),
     countInTopK(graph, logits, labels, 1),
@@ -122,25 +121,16 @@ export function openProgram(spec: ProgramSpec): Program {
     argMax(graph, logits),
   ];
 
-  const all: Variable[] = [...variables.values(), ...updates.flatMap(({ slots }) => slots)];
-  const isKept = ({ name }: Variable): boolean =>
-    spec.optimizer.momentum > 0 || !name.endsWith('/rmsprop/momentum');
-  const kept = all.filter(isKept);
+  const zero = graph.constant({ dtype: 'int32', shape: [], values: [0] });
+  const kept: Variable[] = [...variables.values(), ...step.slots];
+  const all = [...kept, ...step.scratch];
   const begin = initializeAll(graph, all, seed, hashName);
   const initialized = graph.after(seed, begin, 'initialize');
   const saved = graph.after(prefix, [saveAll(graph, kept, prefix)], 'saved');
-  const zero = graph.constant({ dtype: 'int32', shape: [], values: [0] });
-  const forgotten = initializeAll(
-    graph,
-    all.filter((one) => !isKept(one)),
-    zero,
-    hashName,
-  );
-  const restored = graph.after(
-    prefix,
-    [...restoreAll(graph, kept, prefix), ...forgotten],
-    'restored',
-  );
+  const forgotten = initializeAll(graph, step.scratch, zero, hashName);
+  const taken = [...restoreAll(graph, kept, prefix), ...forgotten];
+  const restored = graph.after(prefix, taken, 'restored');
+  const refolded = graph.after(zero, folded.updates, 'folded');
 
   const given = backboneOf(spec, variables).map((target) => ({
     target,
@@ -150,31 +140,59 @@ export function openProgram(spec: ProgramSpec): Program {
   const assigned = graph.after(zero, begun, 'assigned');
 
   const session = openSession(graph);
-  const feedBatch = (batch: ImageBatch): (readonly [Tensor, Feed])[] => {
+  const feedBatch = (batch: ImageBatch): Fed[] => {
     const count = batch.labels.length;
     return [
       [images, { dtype: 'uint8', shape: [count, size, size, 3], data: batch.images }],
       [labels, { dtype: 'int32', shape: [count], data: batch.labels }],
     ];
   };
-  const feedString = (data: string): Feed => ({ dtype: 'string', shape: [], data });
+  const feedScalar = (tensor: Tensor, value: number): Fed => [
+    tensor,
+    { dtype: 'float32', shape: [], data: Float32Array.of(value) },
+  ];
+  const feedPath = (path: string): Fed => [prefix, { dtype: 'string', shape: [], data: path }];
+
+  /** What of the variables is folded: frozen ones as they were loaded, learning ones since the last step. */
+  let isFolded: 'nothing' | 'frozen' | 'all' = 'nothing';
+  const refold = (): void => {
+    session.run([], [refolded]);
+    isFolded = 'all';
+  };
+  const changing = (feeds: readonly Fed[], change: Tensor): void => {
+    session.run(feeds, [change]);
+    isFolded = 'nothing';
+  };
+
   return {
     graphDigest: createHash('sha256')
       .update(encodeGraph(graph.nodes).serializeBinary())
       .digest('hex'),
     variables: [...variables.values()],
-    train(batch, { learningRate: rate, dropoutSeed: fedSeed }) {
-      const [value] = session.run(
-        [
-          ...feedBatch(batch),
-          [learningRate, { dtype: 'float32', shape: [], data: Float32Array.of(rate) }],
-          [dropoutSeed, { dtype: 'int32', shape: [2], data: Int32Array.from(fedSeed) }],
-        ],
-        [trainedLoss],
-      );
-      return value![0]!;
+    train(batch, { learningRate: rate, step: number, seed: runSeed }) {
+      if (isFolded === 'nothing') refold();
+      isFolded = 'frozen';
+      const common = [feedScalar(learningRate, rate), feedScalar(stepNumber, number + 1)];
+      let mean = 0;
+      for (const [index, part] of partsOf(batch, microBatchSize).entries()) {
+        const portion = part.labels.length / batch.labels.length;
+        const seeds = Int32Array.of(runSeed + index * seedStride, number);
+        const [loss] = session.run(
+          [
+            ...feedBatch(part),
+            ...common,
+            ...(step.apply ? [feedScalar(share, portion)] : []),
+            [dropoutSeed, { dtype: 'int32', shape: [2], data: seeds }],
+          ],
+          [step.loss],
+        );
+        mean += loss![0]! * portion;
+      }
+      if (step.apply) session.run(common, [step.apply]);
+      return mean;
     },
     evaluate(batch) {
+      if (isFolded !== 'all') refold();
       const [lossSum, correct, inTop5, probabilities, predicted] = session.run(
         feedBatch(batch),
         evaluated,
@@ -188,21 +206,19 @@ export function openProgram(spec: ProgramSpec): Program {
       };
     },
     initialize(value) {
-      session.run(
-        [[seed, { dtype: 'int32', shape: [], data: Int32Array.of(value) }]],
-        [initialized],
-      );
+      const data = Int32Array.of(value);
+      changing([[seed, { dtype: 'int32', shape: [], data }]], initialized);
     },
     assign(values) {
-      const feeds = given.map(({ target, value }): [Tensor, Feed] => {
+      const feeds = given.map(({ target, value }): Fed => {
         const data = values.get(target.name);
         if (!data) throw new Error(`no values for variable ${target.name}`);
         return [value, { dtype: 'float32', shape: target.shape as number[], data }];
       });
-      session.run(feeds, [assigned]);
+      changing(feeds, assigned);
     },
-    save: (path) => void session.run([[prefix, feedString(path)]], [saved]),
-    restore: (path) => void session.run([[prefix, feedString(path)]], [restored]),
+    save: (path) => void session.run([feedPath(path)], [saved]),
+    restore: (path) => changing([feedPath(path)], restored),
     read(names) {
       const found = names.map((name) => {
         const variable = all.find((one) => one.name === name);
@@ -213,6 +229,24 @@ export function openProgram(spec: ProgramSpec): Program {
     },
     close: () => session.close(),
   };
+}
+
+type Fed = readonly [Tensor, Feed];
+
+/** Between the dropout seeds of two micro-batches: far from any other run's. */
+const seedStride = 0x9e3779b1;
+
+/** The batch in parts of at most `size` images; whole without it. */
+function partsOf(batch: ImageBatch, size = batch.labels.length): ImageBatch[] {
+  const count = batch.labels.length;
+  const imageBytes = batch.images.length / count;
+  return Array.from({ length: Math.ceil(count / size) }, (_, index) => {
+    const [first, end] = [index * size, Math.min(count, (index + 1) * size)];
+    return {
+      images: batch.images.subarray(first * imageBytes, end * imageBytes),
+      labels: batch.labels.subarray(first, end),
+    };
+  });
 }
 
 /** The variables that pretrained weights give their values; none from scratch. */
@@ -234,17 +268,20 @@ function scale(graph: Graph, images: Tensor, { scaling, compute }: ProgramSpec):
 function network(
   graph: Graph,
   variables: NetworkVariables,
+  folded: Folded,
   { model, architecture, classes, compute }: ProgramSpec,
   pixels: Tensor,
   mode: LayerSettings['mode'],
   dropoutSeed: Tensor,
+  valueOf?: (variable: Variable) => Tensor,
 ): { logits: Tensor; updates: readonly string[] } {
-  const layers = layersOn(graph, variables, {
+  const settings = {
     mode,
     compute,
     momentum: model.batchNormMomentum,
     trains: trainsUnder(model.trainable),
-  });
+  };
+  const layers = layersOn(graph, variables, folded, settings, valueOf);
   const features = backbone(graph, layers, architecture, model.stem, pixels);
   const dropped =
     mode === 'train' ? dropout(graph, features, model.dropout, dropoutSeed) : features;
@@ -252,11 +289,17 @@ function network(
 }
 
 function trainsUnder(trainable: Config['model']['trainable']): LayerSettings['trains'] {
-  return (layer: string, role: Role) =>
-    trainable === 'all' ||
-    layer === 'head' ||
-    (trainable === 'head+batchnorm' && (role === 'gamma' || role === 'beta'));
+  if (trainable === 'all') return () => true;
+  const [, firstStage] = /^from conv(\d)$/.exec(trainable) ?? [];
+  return (layer, role) => {
+    if (layer === 'head') return true;
+    if (firstStage !== undefined) return stageOf(layer) >= Number(firstStage);
+    return trainable === 'head+batchnorm' && (role === 'gamma' || role === 'beta');
+  };
 }
+
+/** Of `conv4_block1_1_conv`: 4. What comes after all stages counts as beyond them. */
+const stageOf = (layer: string): number => Number(/^conv(\d)/.exec(layer)?.[1] ?? Infinity);
 
 /** 32 bits of a name: the second half of its variable's random key. */
 function hashName(name: string): number {

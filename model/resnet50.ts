@@ -3,7 +3,7 @@ import type { Graph } from './graph/graph.ts';
 import { add, relu } from './graph/ops/elementwise.ts';
 import { globalAveragePool, maxPool, zeroPad } from './graph/ops/pooling.ts';
 import type { Tensor } from './graph/tensor.ts';
-import type { Layers } from './layers.ts';
+import type { ConvShape, Layers } from './layers.ts';
 
 /** `filters`: of the block's inner convolutions; it gives out four times as many. */
 export interface Stage {
@@ -53,12 +53,16 @@ export function backbone(
 ): Tensor {
   const { block } = architecture;
   const filters = architecture.stem;
-  let x =
+  const opening: ConvShape =
     stem === 'imagenet'
       ? // [B, S, S, 3] -> [B, S/2, S/2, stem]
-        layers.conv('conv1_conv', images, { filters, size: 7, stride: 2, border: 3, bias: true })
-      : layers.conv('conv1_conv', images, { filters, size: 3, bias: true });
-  if (block === 'v1') x = relu(graph, layers.norm('conv1_bn', x));
+        { filters, size: 7, stride: 2, border: 3, bias: true }
+      : { filters, size: 3, bias: true };
+  let x =
+    block === 'v1'
+      ? layers.convNorm('conv1', images, opening)
+      : layers.conv('conv1', images, opening);
+  if (block === 'v1') x = relu(graph, x);
   if (stem === 'imagenet') {
     // [B, S/2, S/2, stem] -> [B, S/4, S/4, stem]
     x = maxPool(graph, zeroPad(graph, x, 1), { size: 3, stride: 2 });
@@ -78,7 +82,7 @@ export function backbone(
           : blockV1(graph, layers, name, x, shape);
     }
   }
-  if (block === 'v2') x = relu(graph, layers.norm('post_bn', x));
+  if (block === 'v2') x = relu(graph, layers.norm('post', x));
   return globalAveragePool(graph, x);
 }
 
@@ -97,23 +101,17 @@ function blockV2(
   x: Tensor,
   { filters, stride, projects }: BlockShape,
 ): Tensor {
-  const preactivated = relu(graph, layers.norm(`${name}_preact_bn`, x));
+  const preactivated = relu(graph, layers.norm(`${name}_preact`, x));
   const shortcut = projects
-    ? layers.conv(`${name}_0_conv`, preactivated, {
-        filters: 4 * filters,
-        size: 1,
-        stride,
-        bias: true,
-      })
+    ? layers.conv(`${name}_0`, preactivated, { filters: 4 * filters, size: 1, stride, bias: true })
     : stride > 1
       ? maxPool(graph, x, { size: 1, stride })
       : x;
-  let y = layers.conv(`${name}_1_conv`, preactivated, { filters, size: 1, bias: false });
-  y = relu(graph, layers.norm(`${name}_1_bn`, y));
+  let y = layers.convNorm(`${name}_1`, preactivated, { filters, size: 1, bias: false });
   const border = stride > 1 ? { border: 1 } : {};
-  y = layers.conv(`${name}_2_conv`, y, { filters, size: 3, stride, ...border, bias: false });
-  y = relu(graph, layers.norm(`${name}_2_bn`, y));
-  y = layers.conv(`${name}_3_conv`, y, { filters: 4 * filters, size: 1, bias: true });
+  const inner = { filters, size: 3, stride, ...border, bias: false };
+  y = layers.convNorm(`${name}_2`, relu(graph, y), inner);
+  y = layers.conv(`${name}_3`, relu(graph, y), { filters: 4 * filters, size: 1, bias: true });
   return add(graph, shortcut, y);
 }
 
@@ -126,15 +124,11 @@ function blockV1(
   { filters, stride, projects }: BlockShape,
 ): Tensor {
   const shortcut = projects
-    ? layers.norm(
-        `${name}_0_bn`,
-        layers.conv(`${name}_0_conv`, x, { filters: 4 * filters, size: 1, stride, bias: true }),
-      )
+    ? layers.convNorm(`${name}_0`, x, { filters: 4 * filters, size: 1, stride, bias: true })
     : x;
-  let y = layers.conv(`${name}_1_conv`, x, { filters, size: 1, stride, bias: true });
-  y = relu(graph, layers.norm(`${name}_1_bn`, y));
-  y = layers.conv(`${name}_2_conv`, y, { filters, size: 3, bias: true });
-  y = relu(graph, layers.norm(`${name}_2_bn`, y));
-  y = layers.conv(`${name}_3_conv`, y, { filters: 4 * filters, size: 1, bias: true });
-  return relu(graph, add(graph, shortcut, layers.norm(`${name}_3_bn`, y)));
+  let y = layers.convNorm(`${name}_1`, x, { filters, size: 1, stride, bias: true });
+  y = layers.convNorm(`${name}_2`, relu(graph, y), { filters, size: 3, bias: true });
+  const outer = { filters: 4 * filters, size: 1, bias: true };
+  y = layers.convNorm(`${name}_3`, relu(graph, y), outer);
+  return relu(graph, add(graph, shortcut, y));
 }

@@ -110,7 +110,7 @@ function openRequested(request: ProgramRequest): { request: ProgramRequest; prog
   const program = openProgram({
     model,
     architecture: architectureOf(model),
-    optimizer: training.optimizer,
+    step: training,
     classes,
     compute: precisionOf(request),
     pretrained: model.weights !== 'none',

@@ -45,7 +45,7 @@ export async function advance(
     if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
     const scheduled = learningRateAt(training.learningRate, step, plan.steps);
     const learningRate = scheduled * learningRateFactorAt(timeline, step);
-    loss = program.train(batch, { learningRate, dropoutSeed: [seed, step] });
+    loss = program.train(batch, { learningRate, step, seed });
     if (!Number.isFinite(loss)) throw diverged(step, loss, learningRate);
     record.losses.push(loss);
     record.ids.push(...batch.ids);

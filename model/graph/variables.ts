@@ -27,18 +27,19 @@ export function glorotUniform(shape: readonly number[]): Initializer {
   return { kind: 'uniform', limit: Math.sqrt(6 / (fanIn + fanOut)) };
 }
 
-/** A float32 variable. Its name is its key in checkpoints. */
+/** A variable. Its name is its key in checkpoints; what those hold is float32. */
 export function variable(
   graph: Graph,
   name: string,
   shape: readonly number[],
   initializer: Initializer,
+  dtype: 'float32' | 'bfloat16' = 'float32',
 ): Variable {
   const handle = graph.addOne(
     'VarHandleOp',
     [],
     {
-      dtype: { type: 'float32' },
+      dtype: { type: dtype },
       shape: { shape },
       shared_name: { string: name },
       container: { string: '' },
@@ -49,17 +50,34 @@ export function variable(
   const value = graph.addOne(
     'ReadVariableOp',
     [handle],
-    { dtype: { type: 'float32' } },
-    { dtype: 'float32', shape },
+    { dtype: { type: dtype } },
+    { dtype, shape },
     { name: `${name}/read` },
   );
   return { name, shape, handle, value, initializer };
 }
 
 /** Gives the variable a value; returns the node to run. */
-export function assign(graph: Graph, { handle, name }: Variable, value: Tensor): string {
+export function assign(
+  graph: Graph,
+  { handle, name }: Variable,
+  value: Tensor,
+  after: readonly string[] = [],
+): string {
+  const attributes = { dtype: { type: value.dtype } } as const;
+  return addTarget(graph, 'AssignVariableOp', [handle, value], attributes, `${name}/assign`, after);
+}
+
+/** Adds to the variable; returns the node to run. */
+export function assignAdd(graph: Graph, { handle, name }: Variable, value: Tensor): string {
   const attributes = { dtype: { type: 'float32' } } as const;
-  return addTarget(graph, 'AssignVariableOp', [handle, value], attributes, `${name}/assign`);
+  return addTarget(graph, 'AssignAddVariableOp', [handle, value], attributes, `${name}/add`);
+}
+
+/** The variable's value once the nodes `after` have run. */
+export function readAfter(graph: Graph, { handle, shape }: Variable, after: string[]): Tensor {
+  const like = { dtype: 'float32', shape } as const;
+  return graph.addOne('ReadVariableOp', [handle], { dtype: { type: 'float32' } }, like, { after });
 }
 
 /** Adds a node without outputs; returns its name, to be run before something else. */
@@ -69,8 +87,9 @@ export function addTarget(
   inputs: readonly Tensor[],
   attributes: Parameters<Graph['add']>[2],
   name: string,
+  after: readonly string[] = [],
 ): string {
-  graph.add(op, inputs, attributes, [], { name });
+  graph.add(op, inputs, attributes, [], { name, after });
   return graph.nodes.at(-1)!.name;
 }
 

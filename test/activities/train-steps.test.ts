@@ -62,6 +62,7 @@ async function newWorker(): Promise<ModelServices> {
     openBucket: async () => store,
     cache,
     scratch: await mkdtemp(join(folder, 'scratch-')),
+    downloads: folder,
     trainer,
     uploads: openUploads(),
   };

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { cached } from '../../infra/local/cache.mjs';
+import { kill, nextMessage } from './waiting.ts';
 
 let root: string;
 
@@ -69,29 +69,44 @@ test('two at once: one makes it, the other waits for it', async () => {
   ]);
   assert.equal(entries[0], entries[1]);
   assert.equal(made, 1);
-  assert.ok(said.includes('slow: another set-up makes it, waiting'));
+  assert.ok(said.some((line) => line.startsWith(`slow: process ${process.pid} on `)));
 });
 
-test('what a killed process left half made is swept, and its lock given up', async () => {
-  const script = join(root, 'killed.mjs');
+/** Starts making the entry in another process, and kills that half-way. */
+async function killHalfWay(name: string): Promise<void> {
+  const script = join(root, `${name}.mjs`);
   const cacheModule = new URL('../../infra/local/cache.mjs', import.meta.url);
   await writeFile(
     script,
     `import { writeFileSync } from 'node:fs';
      import { cached } from ${JSON.stringify(cacheModule.href)};
-     await cached({ name: 'killed', key: 1, file: ${JSON.stringify(import.meta.filename)}, async make(directory) {
+     await cached({ name: '${name}', key: 1, file: ${JSON.stringify(import.meta.filename)}, async make(directory) {
        writeFileSync(directory + '/half', 'x');
        process.send('making');
        await new Promise((done) => setTimeout(done, 60_000));
      } }, () => undefined);`,
   );
   const child = fork(script, { execArgv: [] });
-  await once(child, 'message');
-  child.kill('SIGKILL');
-  await once(child, 'exit');
+  await nextMessage(child);
+  await kill(child);
+}
+
+test('what a killed process left half made is swept, and its lock given up', async () => {
+  await killHalfWay('killed');
   const entry = await cached(
     recipe('killed', 1, (directory) => writeFile(join(directory, 'whole'), 'x')),
     quiet,
   );
   assert.deepEqual(await readdir(entry), ['whole']);
+  const left = (await readdir(root)).filter((name) => name.startsWith('killed-'));
+  assert.deepEqual(left, [basename(entry)]);
+});
+
+test("a killed process's orphan does not write into what is made after it", async () => {
+  const one = recipe('orphan', 1, (directory) => writeFile(join(directory, 'whole'), 'x'));
+  await killHalfWay('orphan');
+  const [orphans] = (await readdir(root)).filter((name) => /^orphan-.*\.part$/.test(name));
+  let used: string | undefined;
+  await cached({ ...one, make: async (directory) => void (used = directory) }, quiet);
+  assert.notEqual(used, join(root, orphans!));
 });

@@ -1,16 +1,18 @@
 /** The clone's own stack, with real servers and small workers. */
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { isAlive } from '../../infra/local/process-identity.ts';
-import type { ProcessIdentity } from '../../infra/local/process-identity.ts';
+import { freePort } from '../../infra/local/ports.ts';
+import { isAlive } from '../../infra/local/process-identity.mjs';
+import type { ProcessIdentity } from '../../infra/local/process-identity.mjs';
 import { openLocalStack, readLocalStack } from '../../infra/local/supervisor.ts';
+import { kill, nextMessage, remembered, until } from './waiting.ts';
 
 let folder: string;
 let worker: URL;
@@ -22,6 +24,7 @@ before(async () => {
     script,
     `process.on('SIGTERM', () => process.exit(0));
      process.once('disconnect', () => process.exit(0));
+     if (!process.connected) process.exit(0); // before this line was reached
      setInterval(() => undefined, 1000);`,
   );
   worker = pathToFileURL(script);
@@ -32,20 +35,29 @@ async function clone(name: string): Promise<string> {
   return mkdtemp(join(folder, `${name}-`));
 }
 
-/** A process that the clone's stack remembers. */
-async function remembered(root: string, name: string): Promise<ProcessIdentity> {
-  const path = join(root, '.nightshift', 'processes', `${name}.json`);
-  for (;;) {
-    try {
-      return JSON.parse(await readFile(path, 'utf8')) as ProcessIdentity;
-    } catch {
-      await sleep(20);
-    }
-  }
+const serverNames = ['temporal', 's3'];
+
+/** A supervisor in a process of its own; says 'open' when the clone's stack is. */
+async function forkSupervisor(root: string, besides = ''): Promise<ChildProcess> {
+  const script = join(root, 'supervisor.mts');
+  const supervisor = new URL('../../infra/local/supervisor.ts', import.meta.url);
+  await writeFile(
+    script,
+    `import { existsSync } from 'node:fs';
+     import { openLocalStack } from ${JSON.stringify(supervisor.href)};
+     ${besides}
+     await openLocalStack({ root: ${JSON.stringify(root)}, workers: { cpu: new URL(${JSON.stringify(worker.href)}) } });
+     process.send('open');`,
+  );
+  return fork(script, { execArgv: ['--import', import.meta.resolve('tsx')] });
 }
 
-async function until(condition: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await condition())) await sleep(50);
+/** The ids of all processes that have the folder in their command line. */
+function processesOn(path: string): number[] {
+  return execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line.includes(path) && !line.includes('supervisor.mts'))
+    .map((line) => Number.parseInt(line, 10));
 }
 
 test('a stack starts servers and workers, is found by others, and leaves nothing running', async () => {
@@ -54,7 +66,7 @@ test('a stack starts servers and workers, is found by others, and leaves nothing
   assert.equal((await readLocalStack(root))?.temporalAddress, stack.temporalAddress);
   assert.ok((await fetch(stack.uiAddress)).ok);
   const all = await Promise.all(
-    ['temporal', 's3', 'worker-cpu'].map((name) => remembered(root, name)),
+    [...serverNames, 'worker-cpu'].map((name) => remembered(root, name)),
   );
   assert.ok(all.every(isAlive));
   await assert.rejects(openLocalStack({ root, workers: {} }), { name: 'StackInUse' });
@@ -88,11 +100,11 @@ test('what is killed is started again, on the same address', async () => {
     before.set(name, await remembered(root, name));
     process.kill(before.get(name)!.pid, 'SIGKILL');
   }
-  await until(async () => {
+  await until('both are there again', async () => {
     const now = await Promise.all([...before.keys()].map((name) => remembered(root, name)));
     return now.every((one) => isAlive(one) && one.pid !== before.get('s3')!.pid);
   });
-  await until(() =>
+  await until('S3 answers', () =>
     fetch(stack.environment['AWS_ENDPOINT_URL_S3']!).then(
       () => true,
       () => false,
@@ -105,25 +117,119 @@ test('what is killed is started again, on the same address', async () => {
 
 test('the servers of a killed supervisor are taken over, and its workers have ended', async () => {
   const root = await clone('orphaned');
-  const script = join(folder, 'supervisor.mts');
-  const supervisor = new URL('../../infra/local/supervisor.ts', import.meta.url);
-  await writeFile(
-    script,
-    `import { openLocalStack } from ${JSON.stringify(supervisor.href)};
-     await openLocalStack({ root: ${JSON.stringify(root)}, workers: { cpu: new URL(${JSON.stringify(worker.href)}) } });
-     process.send('open');`,
-  );
-  const child = fork(script, { execArgv: ['--import', import.meta.resolve('tsx')] });
-  await once(child, 'message');
+  const child = await forkSupervisor(root);
+  await nextMessage(child);
   const temporal = await remembered(root, 'temporal');
   const orphan = await remembered(root, 'worker-cpu');
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-  await until(() => !isAlive(orphan));
+  await kill(child);
+  await until('the worker ended', () => !isAlive(orphan));
   assert.ok(isAlive(temporal));
 
   const stack = await openLocalStack({ root, workers: {} });
   assert.equal((await remembered(root, 'temporal')).pid, temporal.pid);
   await stack.close();
   assert.ok(!isAlive(temporal));
+});
+
+test('a supervisor killed as its servers start leaves none that the next does not know', async () => {
+  const root = await clone('early');
+  const child = await forkSupervisor(root);
+  await until('Temporal is started', () => processesOn(root).length > 0);
+  await kill(child);
+  const stack = await openLocalStack({ root, workers: {} });
+  assert.equal(processesOn(join(root, '.nightshift/temporal.db')).length, 1);
+  await stack.close();
+  assert.deepEqual(processesOn(root), []);
+});
+
+test('a survivor on another port than the clone has now is ended', async () => {
+  const root = await clone('moved');
+  const child = await forkSupervisor(root);
+  await nextMessage(child);
+  await kill(child);
+  const ports = join(root, '.nightshift/ports.json');
+  await writeFile(
+    ports,
+    JSON.stringify({ temporal: await freePort(), ui: await freePort(), s3: await freePort() }),
+  );
+  const left = await remembered(root, 'temporal');
+  const stack = await openLocalStack({ root, workers: {} });
+  assert.ok(!isAlive(left));
+  assert.equal(processesOn(join(root, '.nightshift/temporal.db')).length, 1);
+  await stack.close();
+});
+
+test('a start that fails leaves nothing running and the clone free', async () => {
+  const root = await clone('failing');
+  await mkdir(join(root, '.nightshift/temporal.db'), { recursive: true });
+  await assert.rejects(
+    openLocalStack({ root, workers: {} }),
+    /^Error: Temporal ended before it answered on 127\.0\.0\.1:\d+: ".+", see .+temporal\.log$/,
+  );
+  assert.deepEqual(processesOn(root), []);
+  await rm(join(root, '.nightshift/temporal.db'), { recursive: true });
+  await (await openLocalStack({ root, workers: {} })).close();
+});
+
+test('a process that ends at once, as by a second Ctrl-C, takes servers that start with it', async () => {
+  const root = await clone('at-once');
+  const child = await forkSupervisor(
+    root,
+    `setInterval(() => existsSync(${JSON.stringify(join(root, '.nightshift/processes/temporal.json'))}) && process.exit(), 1);`,
+  );
+  await once(child, 'exit', { signal: AbortSignal.timeout(30_000) });
+  await until('all have ended', () => processesOn(root).length === 0);
+});
+
+test('processes that can not be written down are kept all the same', async () => {
+  const root = await clone('full');
+  await mkdir(join(root, '.nightshift'));
+  await writeFile(join(root, '.nightshift/processes'), 'no folder');
+  const said: string[] = [];
+  const onEvent = ({ message }: { message: string }): void => void said.push(message);
+  const stack = await openLocalStack({ root, workers: { cpu: worker }, onEvent });
+  await until('all three are mentioned', () => said.length === 3);
+  assert.ok(
+    said.every((line) => line.includes("can't be written down: ENOTDIR")),
+    said.join(),
+  );
+  await stack.close();
+  assert.deepEqual(processesOn(root), []);
+});
+
+test("a worker connects to the clone's own Temporal, whatever the user's settings are", async () => {
+  const root = await clone('settings');
+  const found = join(root, 'found.json');
+  const configuration = join(root, 'temporal.toml');
+  await writeFile(configuration, '[profile.default]\naddress = "cloud:7233"\napi_key = "key"\n');
+  const script = join(root, 'settings.mjs');
+  await writeFile(
+    script,
+    `import { writeFileSync } from 'node:fs';
+     import { loadClientConnectConfig } from ${JSON.stringify(import.meta.resolve('@temporalio/envconfig'))};
+     writeFileSync(${JSON.stringify(found)}, JSON.stringify(loadClientConnectConfig()));
+     setInterval(() => undefined, 1000);`,
+  );
+  const before = { ...process.env };
+  Object.assign(process.env, {
+    ...{ TEMPORAL_CONFIG_FILE: configuration, TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'true' },
+    ...{ http_proxy: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9', VGW_PORT: ':9' },
+  });
+  try {
+    const stack = await openLocalStack({ root, workers: { cpu: pathToFileURL(script) } });
+    const settings = async (): Promise<unknown> => JSON.parse(await readFile(found, 'utf8'));
+    await until('the worker told', () =>
+      settings().then(
+        () => true,
+        () => false,
+      ),
+    );
+    await stack.close();
+    assert.deepEqual(await settings(), {
+      connectionOptions: { address: stack.temporalAddress },
+      namespace: 'default',
+    });
+  } finally {
+    process.env = before;
+  }
 });

@@ -9,7 +9,13 @@ import { madeImage } from '../data/support.ts';
 export const steps = 5;
 export const classes = 10;
 export const learningRate = 1e-4;
-export const optimizer = { name: 'rmsprop', rho: 0.9, momentum: 0, epsilon: 1e-7 } as const;
+export const optimizer = {
+  name: 'rmsprop',
+  rho: 0.9,
+  momentum: 0,
+  epsilon: 1e-7,
+  centered: false,
+} as const;
 
 export interface ReferenceTraining {
   readonly model: Config['model'];
@@ -29,7 +35,7 @@ export function openReferenceTraining(
   const program = openProgram({
     model,
     architecture: architectureOf(model),
-    optimizer,
+    step: { optimizer, weightDecay: 0, labelSmoothing: 0 },
     classes,
     compute: 'float32',
     scaling: 'zero-one',
@@ -57,7 +63,7 @@ export function measure({ program, batches }: ReferenceTraining): Map<string, Fl
   };
   measured.set('probabilities', program.evaluate(batches[0]!).probabilities);
   const losses = batches.map((batch, step) => {
-    const loss = program.train(batch, { learningRate, dropoutSeed: [0, step] });
+    const loss = program.train(batch, { learningRate, step, seed: 0 });
     // The velocity is (1 - rho) g^2 by now.
     if (step === 0) record('gradient', '/rmsprop/velocity');
     return loss;

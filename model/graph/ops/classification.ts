@@ -16,6 +16,13 @@ export function oneHot(graph: Graph, labels: Tensor, classes: number): Tensor {
   );
 }
 
+/** targets [B, classes] of which `share` is spread evenly over all classes */
+export function smoothed(graph: Graph, targets: Tensor, share: number): Tensor {
+  if (share === 0) return targets;
+  const kept = binary(graph, 'Mul', targets, graph.float(1 - share));
+  return binary(graph, 'AddV2', kept, graph.float(share / staticSize(targets, 1)));
+}
+
 /** Cross-entropy in nats of logits [B, C] to labels [B, C] (rows sum to 1), a sample: [B] */
 export function softmaxCrossEntropy(graph: Graph, logits: Tensor, labels: Tensor): Tensor {
   const [losses, backprop] = graph.add(
