@@ -1,0 +1,184 @@
+/** The program on a small network with all the parts of the large one. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { configSchema } from '../../contract/config.ts';
+import type { ConfigInput } from '../../contract/config.ts';
+import { openProgram } from '../../model/program.ts';
+import type { ImageBatch, Program } from '../../model/program.ts';
+import { tiny } from '../../model/resnet50.ts';
+import { madeImage } from '../data/support.ts';
+
+let folder: string;
+before(() => void (folder = mkdtempSync(join(tmpdir(), 'nightshift-program-'))));
+after(() => rmSync(folder, { recursive: true }));
+
+const classes = 3;
+const batch: ImageBatch = {
+  images: Buffer.concat(Array.from({ length: 12 }, (_, index) => madeImage(index, 32))),
+  labels: Int32Array.from({ length: 12 }, (_, index) => index % classes),
+};
+
+interface Options {
+  readonly block?: 'v1' | 'v2';
+  readonly model?: ConfigInput['model'];
+  readonly training?: ConfigInput['training'];
+  readonly compute?: 'float32' | 'bfloat16';
+  readonly seed?: number;
+}
+
+function open(options: Options = {}): Program {
+  const { model, training } = configSchema.parse({
+    model: { dropout: 0, ...options.model },
+    training: options.training ?? {},
+  });
+  const program = openProgram({
+    model,
+    architecture: tiny(options.block ?? 'v2'),
+    step: training,
+    classes,
+    compute: options.compute ?? 'float32',
+    pretrained: false,
+    scaling: 'zero-one',
+  });
+  program.initialize(options.seed ?? 1);
+  return program;
+}
+
+/** Takes the steps `from` <= k < `to`; returns their losses. */
+function train(program: Program, from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) =>
+    program.train(batch, { learningRate: 0.01, step: from + index, seed: 5 }),
+  );
+}
+
+const values = (program: Program): Map<string, Float32Array> => {
+  const names = program.variables.map(({ name }) => name);
+  return new Map(program.read(names).map((value, index) => [names[index]!, value]));
+};
+
+function furthest(a: Program, b: Program): number {
+  const theirs = values(b);
+  return Math.max(
+    ...[...values(a)].flatMap(([name, own]) =>
+      [...own].map((value, index) => Math.abs(value - theirs.get(name)![index]!)),
+    ),
+  );
+}
+
+test('the loss falls, and evaluation is of the weights as they are', () => {
+  const program = open();
+  const before = program.evaluate(batch);
+  const losses = train(program, 0, 20);
+  assert.ok(losses.at(-1)! < losses[0]! / 2, `${losses[0]} to ${losses.at(-1)}`);
+  assert.notDeepEqual(program.evaluate(batch).probabilities, before.probabilities);
+  program.close();
+});
+
+test('the same seed begins with the same bits, another with others', () => {
+  const [a, b, c] = [open(), open(), open({ seed: 2 })];
+  assert.equal(furthest(a, b), 0);
+  assert.ok(furthest(a, c) > 0.1);
+  for (const program of [a, b, c]) program.close();
+});
+
+const kinds: Record<string, Options> = {
+  rmsprop: {},
+  'rmsprop with momentum': { training: { optimizer: { name: 'rmsprop', momentum: 0.9 } } },
+  adamw: { training: { optimizer: { name: 'adamw' }, weightDecay: 0.01 } },
+  'micro-batches, an average and dropout': {
+    training: { microBatchSize: 5, averageDecay: 0.9 },
+    model: { dropout: 0.5 },
+  },
+};
+for (const [name, options] of Object.entries(kinds)) {
+  test(`a saved state goes on to the same bits: ${name}`, () => {
+    const undisturbed = open(options);
+    const losses = train(undisturbed, 0, 6);
+
+    const first = open(options);
+    train(first, 0, 3);
+    first.evaluate(batch);
+    const prefix = join(folder, name.replaceAll(' ', '-'));
+    first.save(prefix);
+    const second = open({ ...options, seed: 9 });
+    train(second, 0, 1);
+    second.restore(prefix);
+    assert.deepEqual(train(second, 3, 6), losses.slice(3));
+    assert.equal(furthest(second, undisturbed), 0);
+    assert.deepEqual(second.evaluate(batch), undisturbed.evaluate(batch));
+    for (const program of [undisturbed, first, second]) program.close();
+  });
+}
+
+test('where BatchNorm is frozen, micro-batches take the step of the whole batch', () => {
+  const model = { trainable: 'head' } as const;
+  const whole = open({ model });
+  const parts = open({ model, training: { microBatchSize: 5 } });
+  const losses = train(whole, 0, 3);
+  for (const [step, loss] of train(parts, 0, 3).entries()) {
+    assert.ok(Math.abs(loss - losses[step]!) < 1e-5);
+  }
+  assert.ok(furthest(whole, parts) < 1e-4);
+  for (const program of [whole, parts]) program.close();
+});
+
+test('training from a stage on leaves what lies below as it was', () => {
+  const program = open({ model: { trainable: 'from conv3' } });
+  const before = values(program);
+  train(program, 0, 2);
+  for (const [name, value] of values(program)) {
+    const isAbove = /^(conv3|post|head)/.test(name);
+    if (isAbove && /kernel|gamma|beta|moving/.test(name)) {
+      assert.notDeepEqual(value, before.get(name), `${name} should have moved`);
+    } else if (!isAbove) assert.deepEqual(value, before.get(name), `${name} should not have moved`);
+  }
+  program.close();
+});
+
+test('evaluation is by the moving average, which after the first step is the weights', () => {
+  const [plain, averaged] = [open(), open({ training: { averageDecay: 0.9 } })];
+  train(plain, 0, 1);
+  train(averaged, 0, 1);
+  assert.deepEqual(averaged.evaluate(batch), plain.evaluate(batch));
+  train(plain, 1, 4);
+  train(averaged, 1, 4);
+  assert.equal(furthest(plain, averaged), 0);
+  assert.notDeepEqual(averaged.evaluate(batch), plain.evaluate(batch));
+  for (const program of [plain, averaged]) program.close();
+});
+
+for (const block of ['v1', 'v2'] as const) {
+  test(`folding BatchNorm away changes no prediction of ${block}`, () => {
+    // Head and BatchNorm learn: the training graph normalizes, the other one has it folded in.
+    const options = {
+      block,
+      model: { trainable: 'head+batchnorm', batchNormMomentum: 0 },
+    } as const;
+    const program = open(options);
+    train(program, 0, 2);
+    // With no momentum the moving statistics are the last batch's: both see the same ones.
+    const loss = program.train(batch, { learningRate: 0, step: 2, seed: 5 });
+    const evaluated = program.evaluate(batch);
+    const mean = evaluated.lossSum / batch.labels.length;
+    assert.ok(Math.abs(mean - loss) < 1e-4, `${mean}, in training ${loss}`);
+    program.close();
+  });
+}
+
+test('label smoothing changes the loss that is trained on, not the one that is reported', () => {
+  const [plain, smooth] = [open(), open({ training: { labelSmoothing: 0.1 } })];
+  assert.equal(smooth.evaluate(batch).lossSum, plain.evaluate(batch).lossSum);
+  assert.notEqual(train(smooth, 0, 1)[0], train(plain, 0, 1)[0]);
+  for (const program of [plain, smooth]) program.close();
+});
+
+test('bfloat16 keeps variables and loss in float32, and comes near to float32', () => {
+  const [exact, coarse] = [open(), open({ compute: 'bfloat16' })];
+  const [a, b] = [train(exact, 0, 1)[0]!, train(coarse, 0, 1)[0]!];
+  assert.ok(Math.abs(a - b) < 0.05, `${a} and ${b}`);
+  assert.notEqual(a, b);
+  for (const program of [exact, coarse]) program.close();
+});
