@@ -66,13 +66,14 @@ export async function cached(recipe, log) {
 }
 
 /**
- * What killed ones left half made.
+ * What killed set-ups left half made; where a child of one still writes, the next sweep has it.
  * @param {string} entry
  */
 async function sweepParts(entry) {
   for (const name of await readdir(cacheRoot())) {
     const path = join(cacheRoot(), name);
-    if (path.startsWith(entry) && name.endsWith('.part')) await rm(path, { recursive: true });
+    if (!path.startsWith(entry) || !name.endsWith('.part')) continue;
+    await rm(path, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 

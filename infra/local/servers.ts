@@ -1,43 +1,56 @@
 /** The embedded servers: Temporal with its UI, and an S3 server over plain files. On loopback only. */
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { createConnection, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { StdioOptions } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { end, identify, isAlive } from './process-identity.ts';
-import type { ProcessIdentity } from './process-identity.ts';
+import { localEnvironment } from './environment.ts';
+import { lastWords, withLog } from './logs.ts';
+import { freePort, listens } from './ports.ts';
+import { httpAnswers, temporalAnswers } from './probes.ts';
+import { end, identify, isAlive } from './process-identity.mjs';
+import type { ProcessIdentity } from './process-identity.mjs';
 
 export interface Server {
   /** host:port, of Temporal's gRPC or of S3. */
   readonly address: string;
   readonly process: ProcessIdentity;
+  /** Within seconds. */
+  answers(): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 /** From starting to the first answer: seconds, but a loaded machine may take longer. */
 const readyWithinMs = 60_000;
 /** Temporal takes 2 to 3 s to end. */
-const graceMs = 10_000;
+export const serverGraceMs = 10_000;
 
-export interface TemporalSettings {
+interface LaunchSettings {
   readonly binary: string;
+  readonly port?: number;
+  readonly log?: string;
+  /** A process that runs on `port` already: taken over, once it answers. */
+  readonly running?: ProcessIdentity | undefined;
+  /** Called in the tick of the start: the server answers much later. */
+  readonly onSpawn?: (started: ProcessIdentity) => void;
+}
+
+export interface TemporalSettings extends LaunchSettings {
   /** Without it, nothing outlives the server. */
   readonly databaseFile?: string;
-  readonly port?: number;
   /** Without it, no UI. */
   readonly uiPort?: number;
-  readonly log?: string;
 }
 
 export async function startTemporal(settings: TemporalSettings): Promise<Server> {
   const port = settings.port ?? (await freePort());
   const { databaseFile, uiPort } = settings;
-  if (databaseFile) await mkdir(dirname(databaseFile), { recursive: true });
-  const started = await start(
-    settings.binary,
-    [
+  if (databaseFile) mkdirSync(dirname(databaseFile), { recursive: true });
+  return launch({
+    ...settings,
+    name: 'Temporal',
+    port,
+    args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
       ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
       // Halves the cost of an activity; a run's own state is safe in either case.
@@ -53,113 +66,84 @@ export async function startTemporal(settings: TemporalSettings): Promise<Server>
         : []),
       ...['--ui-disable-news-fetch', '--log-level', 'warn'],
     ],
-    {},
-    settings.log,
-  );
-  return ready('Temporal', `127.0.0.1:${port}`, started, () =>
-    healthy(settings.binary, `127.0.0.1:${port}`),
-  );
+    environment: {},
+    answers: () => temporalAnswers(port),
+  });
 }
 
-export interface S3Settings {
-  readonly binary: string;
+export interface S3Settings extends LaunchSettings {
   /** Objects lie below it as plain files: `data/<bucket>/<key>`. */
   readonly directory: string;
-  readonly port?: number;
   readonly accessKey: string;
   readonly secretKey: string;
-  readonly log?: string;
 }
 
 export async function startS3(settings: S3Settings): Promise<Server> {
   const port = settings.port ?? (await freePort());
   const data = join(settings.directory, 'data');
   const versions = join(settings.directory, 'versions');
-  await mkdir(data, { recursive: true });
-  await mkdir(versions, { recursive: true });
+  mkdirSync(data, { recursive: true });
+  mkdirSync(versions, { recursive: true });
+  return launch({
+    ...settings,
+    name: 'versitygw',
+    port,
+    args: [
+      ...['--port', `127.0.0.1:${port}`, '--keep-alive', '--quiet'],
+      ...['posix', '--versioning-dir', versions, data],
+    ],
+    environment: { ROOT_ACCESS_KEY: settings.accessKey, ROOT_SECRET_KEY: settings.secretKey },
+    answers: () => httpAnswers(port),
+  });
+}
+
+interface Launch extends LaunchSettings {
+  readonly name: string;
+  readonly port: number;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly answers: () => Promise<boolean>;
+}
+
+/** Resolves once the server answers; when it throws, the server does not run. */
+async function launch(settings: Launch): Promise<Server> {
+  const { name, port, answers, log } = settings;
+  const identity = settings.running ?? (await spawnServer(settings));
   const address = `127.0.0.1:${port}`;
-  const started = await start(
-    settings.binary,
-    ['--port', address, '--keep-alive', '--quiet', 'posix', '--versioning-dir', versions, data],
-    { ROOT_ACCESS_KEY: settings.accessKey, ROOT_SECRET_KEY: settings.secretKey },
-    settings.log,
-  );
-  return ready('versitygw', address, started, () => accepts(port));
-}
-
-/** A server that an earlier supervisor started. */
-export function adopt(address: string, identity: ProcessIdentity): Server {
-  return { address, process: identity, stop: () => end(identity, graceMs) };
-}
-
-/** In a process group of its own, so that a terminal's Ctrl-C goes to the supervisor alone. */
-async function start(
-  binary: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  log: string | undefined,
-): Promise<ProcessIdentity> {
-  if (log) await mkdir(dirname(log), { recursive: true });
-  const out = log ? openSync(log, 'a') : ('ignore' as const);
-  const child = spawn(binary, args, {
-    detached: true,
-    stdio: ['ignore', out, out],
-    env: { ...process.env, ...environment },
-  });
-  if (typeof out === 'number') closeSync(out);
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve).once('error', reject);
-  });
-  child.unref();
-  return identify(child.pid!) ?? { pid: child.pid!, startedAt: '' };
-}
-
-async function ready(
-  name: string,
-  address: string,
-  identity: ProcessIdentity,
-  answers: () => Promise<boolean>,
-): Promise<Server> {
-  const server = adopt(address, identity);
+  const stop = (): Promise<void> => end(identity, serverGraceMs);
   const deadline = Date.now() + readyWithinMs;
-  while (!(await answers())) {
-    if (!isAlive(identity)) throw new Error(`${name} ended before it answered on ${address}`);
+  while (!((await answers()) && listens(identity.pid, port))) {
+    if (!isAlive(identity)) {
+      const words = log ? `: ${lastWords(log)}` : '';
+      throw new Error(`${name} ended before it answered on ${address}${words}`);
+    }
     if (Date.now() > deadline) {
-      await server.stop();
+      await stop();
       throw new Error(`${name} did not answer on ${address} within ${readyWithinMs / 1000} s`);
     }
     await sleep(20);
   }
-  return server;
+  return { address, process: identity, answers, stop };
 }
 
-function healthy(binary: string, address: string): Promise<boolean> {
-  const args = ['operator', 'cluster', 'health', '--address', address];
-  return new Promise((resolve) => {
-    spawn(binary, args, { stdio: 'ignore' })
-      .once('error', () => resolve(false))
-      .once('exit', (code) => resolve(code === 0));
+/** In a process group of its own, so that a terminal's Ctrl-C goes to the supervisor alone. */
+async function spawnServer({
+  binary,
+  args,
+  environment,
+  log,
+  onSpawn,
+}: Launch): Promise<ProcessIdentity> {
+  const spawnWith = (out: number | 'ignore') => {
+    const stdio: StdioOptions = ['ignore', out, out];
+    return spawn(binary, args, { detached: true, stdio, env: localEnvironment(environment) });
+  };
+  const child = log ? withLog(log, spawnWith) : spawnWith('ignore');
+  const identity = child.pid === undefined ? undefined : identify(child.pid);
+  if (identity) onSpawn?.(identity);
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve).once('error', reject);
   });
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = createConnection(port, '127.0.0.1')
-      .once('connect', () => {
-        socket.destroy();
-        resolve(true);
-      })
-      .once('error', () => resolve(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-      .once('error', reject)
-      .listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo;
-        server.close(() => resolve(port));
-      });
-  });
+  child.unref();
+  return identity ?? { pid: child.pid!, startedAt: '' };
 }

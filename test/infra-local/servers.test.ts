@@ -74,7 +74,7 @@ test("the stack's processes get none of the user's settings for other servers", 
   try {
     const environment = localEnvironment({ TEMPORAL_ADDRESS: '127.0.0.1:7233' });
     const foreign = Object.entries(environment).filter(
-      ([name, value]) => /^(AWS|TEMPORAL|VGW|ROOT)_/.test(name) && value !== '/dev/null',
+      ([name, value]) => /^(AWS|TEMPORAL|VGW|ROOT)_/.test(name) && value !== '/nonexistent',
     );
     assert.deepEqual(foreign, [['TEMPORAL_ADDRESS', '127.0.0.1:7233']]);
     assert.equal(environment['NIGHTSHIFT_DATA_SLOTS'], '1');

@@ -7,11 +7,13 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { freePort } from '../../infra/local/ports.ts';
 import { isAlive } from '../../infra/local/process-identity.mjs';
 import type { ProcessIdentity } from '../../infra/local/process-identity.mjs';
 import { openLocalStack, readLocalStack } from '../../infra/local/supervisor.ts';
+import type { LocalStack, StackOptions } from '../../infra/local/supervisor.ts';
 import { kill, nextMessage, remembered, until } from './waiting.ts';
 
 let folder: string;
@@ -33,6 +35,13 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 async function clone(name: string): Promise<string> {
   return mkdtemp(join(folder, `${name}-`));
+}
+
+/** Closed at the test's end, if it is not before: what is left running would outlive a failed test. */
+async function open(test: TestContext, options: StackOptions): Promise<LocalStack> {
+  const stack = await openLocalStack(options);
+  test.after(() => stack.close());
+  return stack;
 }
 
 const serverNames = ['temporal', 's3'];
@@ -60,9 +69,9 @@ function processesOn(path: string): number[] {
     .map((line) => Number.parseInt(line, 10));
 }
 
-test('a stack starts servers and workers, is found by others, and leaves nothing running', async () => {
+test('a stack starts servers and workers, is found by others, and leaves nothing running', async (t) => {
   const root = await clone('whole');
-  const stack = await openLocalStack({ root, workers: { cpu: worker } });
+  const stack = await open(t, { root, workers: { cpu: worker } });
   assert.equal((await readLocalStack(root))?.temporalAddress, stack.temporalAddress);
   assert.ok((await fetch(stack.uiAddress)).ok);
   const all = await Promise.all(
@@ -75,10 +84,12 @@ test('a stack starts servers and workers, is found by others, and leaves nothing
   assert.equal(await readLocalStack(root), undefined);
 });
 
-test('two clones run side by side', async () => {
+test('two clones started at once run side by side', async (t) => {
   const [a, b] = [await clone('a'), await clone('b')];
-  const first = await openLocalStack({ root: a, workers: {} });
-  const second = await openLocalStack({ root: b, workers: {} });
+  const [first, second] = await Promise.all([
+    open(t, { root: a, workers: {} }),
+    open(t, { root: b, workers: {} }),
+  ]);
   assert.notEqual(first.temporalAddress, second.temporalAddress);
   assert.notEqual(
     first.environment['AWS_ENDPOINT_URL_S3'],
@@ -87,10 +98,10 @@ test('two clones run side by side', async () => {
   await Promise.all([first.close(), second.close()]);
 });
 
-test('what is killed is started again, on the same address', async () => {
+test('what is killed is started again, on the same address', async (t) => {
   const root = await clone('killed');
   const events: string[] = [];
-  const stack = await openLocalStack({
+  const stack = await open(t, {
     root,
     workers: { cpu: worker },
     onEvent: ({ message }) => events.push(message),
@@ -115,7 +126,7 @@ test('what is killed is started again, on the same address', async () => {
   await stack.close();
 });
 
-test('the servers of a killed supervisor are taken over, and its workers have ended', async () => {
+test('the servers of a killed supervisor are taken over, and its workers have ended', async (t) => {
   const root = await clone('orphaned');
   const child = await forkSupervisor(root);
   await nextMessage(child);
@@ -125,24 +136,24 @@ test('the servers of a killed supervisor are taken over, and its workers have en
   await until('the worker ended', () => !isAlive(orphan));
   assert.ok(isAlive(temporal));
 
-  const stack = await openLocalStack({ root, workers: {} });
+  const stack = await open(t, { root, workers: {} });
   assert.equal((await remembered(root, 'temporal')).pid, temporal.pid);
   await stack.close();
   assert.ok(!isAlive(temporal));
 });
 
-test('a supervisor killed as its servers start leaves none that the next does not know', async () => {
+test('a supervisor killed as its servers start leaves none that the next does not know', async (t) => {
   const root = await clone('early');
   const child = await forkSupervisor(root);
   await until('Temporal is started', () => processesOn(root).length > 0);
   await kill(child);
-  const stack = await openLocalStack({ root, workers: {} });
+  const stack = await open(t, { root, workers: {} });
   assert.equal(processesOn(join(root, '.nightshift/temporal.db')).length, 1);
   await stack.close();
   assert.deepEqual(processesOn(root), []);
 });
 
-test('a survivor on another port than the clone has now is ended', async () => {
+test('a survivor on another port than the clone has now is ended', async (t) => {
   const root = await clone('moved');
   const child = await forkSupervisor(root);
   await nextMessage(child);
@@ -153,13 +164,13 @@ test('a survivor on another port than the clone has now is ended', async () => {
     JSON.stringify({ temporal: await freePort(), ui: await freePort(), s3: await freePort() }),
   );
   const left = await remembered(root, 'temporal');
-  const stack = await openLocalStack({ root, workers: {} });
+  const stack = await open(t, { root, workers: {} });
   assert.ok(!isAlive(left));
   assert.equal(processesOn(join(root, '.nightshift/temporal.db')).length, 1);
   await stack.close();
 });
 
-test('a start that fails leaves nothing running and the clone free', async () => {
+test('a start that fails leaves nothing running and the clone free', async (t) => {
   const root = await clone('failing');
   await mkdir(join(root, '.nightshift/temporal.db'), { recursive: true });
   await assert.rejects(
@@ -168,36 +179,36 @@ test('a start that fails leaves nothing running and the clone free', async () =>
   );
   assert.deepEqual(processesOn(root), []);
   await rm(join(root, '.nightshift/temporal.db'), { recursive: true });
-  await (await openLocalStack({ root, workers: {} })).close();
+  await open(t, { root, workers: {} });
 });
 
 test('a process that ends at once, as by a second Ctrl-C, takes servers that start with it', async () => {
   const root = await clone('at-once');
   const child = await forkSupervisor(
     root,
-    `setInterval(() => existsSync(${JSON.stringify(join(root, '.nightshift/processes/temporal.json'))}) && process.exit(), 1);`,
+    `setInterval(() => existsSync(${JSON.stringify(join(root, '.nightshift/logs/temporal.log'))}) && process.exit(), 1);`,
   );
   await once(child, 'exit', { signal: AbortSignal.timeout(30_000) });
   await until('all have ended', () => processesOn(root).length === 0);
 });
 
-test('processes that can not be written down are kept all the same', async () => {
+test('processes that can not be written down are kept all the same', async (t) => {
   const root = await clone('full');
   await mkdir(join(root, '.nightshift'));
   await writeFile(join(root, '.nightshift/processes'), 'no folder');
   const said: string[] = [];
   const onEvent = ({ message }: { message: string }): void => void said.push(message);
-  const stack = await openLocalStack({ root, workers: { cpu: worker }, onEvent });
+  const stack = await open(t, { root, workers: { cpu: worker }, onEvent });
   await until('all three are mentioned', () => said.length === 3);
   assert.ok(
-    said.every((line) => line.includes("can't be written down: ENOTDIR")),
+    said.every((line) => line.includes("can't be written down: ")),
     said.join(),
   );
   await stack.close();
   assert.deepEqual(processesOn(root), []);
 });
 
-test("a worker connects to the clone's own Temporal, whatever the user's settings are", async () => {
+test("a worker connects to the clone's own Temporal, whatever the user's settings are", async (t) => {
   const root = await clone('settings');
   const found = join(root, 'found.json');
   const configuration = join(root, 'temporal.toml');
@@ -206,8 +217,8 @@ test("a worker connects to the clone's own Temporal, whatever the user's setting
   await writeFile(
     script,
     `import { writeFileSync } from 'node:fs';
-     import { loadClientConnectConfig } from ${JSON.stringify(import.meta.resolve('@temporalio/envconfig'))};
-     writeFileSync(${JSON.stringify(found)}, JSON.stringify(loadClientConnectConfig()));
+     import envconfig from ${JSON.stringify(import.meta.resolve('@temporalio/envconfig'))};
+     writeFileSync(${JSON.stringify(found)}, JSON.stringify(envconfig.loadClientConnectConfig()));
      setInterval(() => undefined, 1000);`,
   );
   const before = { ...process.env };
@@ -216,7 +227,7 @@ test("a worker connects to the clone's own Temporal, whatever the user's setting
     ...{ http_proxy: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9', VGW_PORT: ':9' },
   });
   try {
-    const stack = await openLocalStack({ root, workers: { cpu: pathToFileURL(script) } });
+    const stack = await open(t, { root, workers: { cpu: pathToFileURL(script) } });
     const settings = async (): Promise<unknown> => JSON.parse(await readFile(found, 'utf8'));
     await until('the worker told', () =>
       settings().then(

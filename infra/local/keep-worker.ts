@@ -1,0 +1,88 @@
+/** Keeps a worker up: one that ended is started again, at longer and longer intervals while it ends soon. */
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { shutdownGraceMs } from '../../contract/timing.ts';
+import { localEnvironment } from './environment.ts';
+import { lastWords, withLog } from './logs.ts';
+import { identify } from './process-identity.mjs';
+import type { ProcessIdentity } from './process-identity.mjs';
+import type { StackEvent } from './processes.ts';
+
+/** Pauses before a worker that ends at once again is restarted. */
+const restartAfterMs = [0, 1_000, 2_000, 5_000, 10_000] as const;
+/** A worker that lived this long did not end at once. */
+const stableAfterMs = 60_000;
+/** Ended so often at once, it will not help itself: the event says what its log does. */
+const explainFrom = 3;
+
+export interface WorkerSettings {
+  readonly name: string;
+  readonly script: URL;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly log: string;
+  /** Called in the tick of each start. */
+  readonly onSpawn: (started: ProcessIdentity) => void;
+  readonly onEvent: (event: StackEvent) => void;
+}
+
+/** Resolves once `closing` has aborted and the worker, told to, has ended. */
+export async function keepWorker(settings: WorkerSettings, closing: AbortSignal): Promise<void> {
+  const { name, log, onEvent } = settings;
+  let quickEnds = 0;
+  while (!closing.aborted) {
+    const startedAt = Date.now();
+    const how = await runOnce(settings, closing);
+    if (closing.aborted) return;
+    quickEnds = Date.now() - startedAt > stableAfterMs ? 0 : quickEnds + 1;
+    const why = quickEnds < explainFrom ? '' : ` ${quickEnds} times soon: ${lastWords(log)}`;
+    onEvent({ process: name, message: `worker ${name} ended (${how})${why}; starting it again` });
+    const pause = restartAfterMs[Math.min(quickEnds, restartAfterMs.length) - 1] ?? 0;
+    await sleep(pause, undefined, { signal: closing }).catch(() => undefined);
+  }
+}
+
+/** How the worker ended, or why it did not start. */
+async function runOnce(settings: WorkerSettings, closing: AbortSignal): Promise<string> {
+  try {
+    const child = spawnWorker(settings);
+    const identity = child.pid === undefined ? undefined : identify(child.pid);
+    if (identity) settings.onSpawn(identity);
+    return await ended(child, closing);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** With a channel to this process: a worker whose supervisor is gone ends by itself. */
+function spawnWorker({ script, environment, log }: WorkerSettings): ChildProcess {
+  return withLog(log, (out) =>
+    fork(script, {
+      detached: true,
+      execArgv: script.href.endsWith('.ts') ? ['--import', 'tsx'] : [],
+      env: localEnvironment(environment),
+      stdio: ['ignore', out, out, 'ipc'],
+    }),
+  );
+}
+
+/** How the worker ended. On closing it is asked to, and killed when its grace is over. */
+async function ended(child: ChildProcess, closing: AbortSignal): Promise<string> {
+  let killer: NodeJS.Timeout | undefined;
+  const ask = (): void => {
+    child.kill('SIGTERM');
+    killer = setTimeout(() => child.kill('SIGKILL'), shutdownGraceMs + 10_000);
+  };
+  const how = new Promise<string>((resolve) => {
+    child.once('exit', (code, name) => resolve(name ?? `exit code ${code}`));
+    child.once('error', (error) => resolve(error.message));
+  });
+  if (closing.aborted) ask();
+  else closing.addEventListener('abort', ask, { once: true });
+  try {
+    return await how;
+  } finally {
+    closing.removeEventListener('abort', ask);
+    clearTimeout(killer);
+  }
+}
