@@ -1,6 +1,7 @@
 /** The way to a Temporal server: what the environment or temporal.toml names, else the clone's own running stack. */
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
+import type { ConnectionOptions as ClientConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { CommandError, exitCodes } from './cli.ts';
 import { runsOf } from './runs.ts';
@@ -44,7 +45,7 @@ export async function connectToStack(
   { temporalAddress, uiAddress }: { readonly temporalAddress: string; readonly uiAddress: string },
 ): Promise<StackServers> {
   return {
-    ...(await open({ address: temporalAddress }, 'default')),
+    ...(await open({ address: temporalAddress, channelArgs: noProxy }, 'default')),
     uiAddress,
     objects: join(root, '.nightshift', 's3', 'data', 'nightshift'),
   };
@@ -69,10 +70,13 @@ export function placeOf(
   return { cwd, ...(page && { page }), ...(objects && { objects }) };
 }
 
+/** Loopback is nobody's proxy's business. */
+const noProxy = { 'grpc.enable_http_proxy': 0 };
+
 type ConnectionOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 
 async function open(
-  options: ConnectionOptions & { readonly address: string },
+  options: ConnectionOptions & Pick<ClientConnectionOptions, 'channelArgs'> & { address: string },
   namespace: string,
 ): Promise<Servers> {
   const { address } = options;
@@ -82,7 +86,7 @@ async function open(
       ...options,
       connectTimeout: '5 seconds',
       // A local server that was killed is back in a second; the default waits for up to two minutes.
-      channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000 },
+      channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000, ...options.channelArgs },
     });
   } catch (error) {
     throw new CommandError(
@@ -91,10 +95,14 @@ async function open(
       error,
     );
   }
+  const closing = new AbortController();
   return {
-    runs: runsOf(new Client({ connection, namespace })),
+    runs: runsOf(new Client({ connection, namespace }), closing.signal),
     address,
     namespace,
-    close: () => connection.close(),
+    close() {
+      closing.abort();
+      return connection.close();
+    },
   };
 }

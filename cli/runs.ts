@@ -94,14 +94,17 @@ export interface Runs {
   list(limit: number): Promise<RunSummary[]>;
 }
 
-export function runsOf(client: Client): Runs {
+/** `closing`: gives up questions under way, which the SDK would otherwise repeat on a closed connection. */
+export function runsOf(client: Client, closing: AbortSignal): Runs {
   const ask = async <T>(
     id: string,
     question: () => Promise<T>,
     deadlineMs = lookDeadlineMs,
   ): Promise<T> => {
     try {
-      return await client.withDeadline(Date.now() + deadlineMs, question);
+      return await client.withAbortSignal(closing, () =>
+        client.withDeadline(Date.now() + deadlineMs, question),
+      );
     } catch (error) {
       throw asAnswer(error, id);
     }

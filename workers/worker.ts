@@ -16,6 +16,10 @@ type OwnOptions = Pick<
  */
 export async function runWorker(options: OwnOptions): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
+  // Forked, but the supervisor may be gone before anybody listened.
+  const endAtOnce = (): never => process.exit(1);
+  if (process.connected === false) endAtOnce();
+  process.once('disconnect', endAtOnce);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions ?? {});
   try {
@@ -27,7 +31,7 @@ export async function runWorker(options: OwnOptions): Promise<void> {
       shutdownGraceTime: 0,
       shutdownForceTime: shutdownGraceMs,
     });
-    process.once('disconnect', () => worker.shutdown());
+    process.off('disconnect', endAtOnce).once('disconnect', () => worker.shutdown());
     // Listening must not keep a worker alive that has ended.
     process.channel?.unref();
     process.send?.({ type: 'ready' });

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { localEnvironment } from '../../infra/local/environment.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { startTestS3, startTestTemporal } from './servers.ts';
 
@@ -52,15 +53,14 @@ export async function startStack(): Promise<TestStack> {
       const child = fork(new URL(`../../workers/${name}.ts`, import.meta.url), {
         execArgv: ['--import', 'tsx'],
         stdio: ['ignore', 'ignore', process.env['NIGHTSHIFT_DEBUG'] ? 'inherit' : 'ignore', 'ipc'],
-        env: {
-          ...process.env,
+        env: localEnvironment({
           TEMPORAL_ADDRESS: temporal.address,
           NIGHTSHIFT_BUCKET: 'nightshift',
           NIGHTSHIFT_STATE: join(state, name),
           AWS_ENDPOINT_URL_S3: s3.address,
           AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-        },
+        }),
       });
       workers.set(name, child);
       await once(child, 'message');
