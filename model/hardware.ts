@@ -1,4 +1,5 @@
 /** What this machine computes with: as much as the bits of a step depend on. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, arch, cpus } from 'node:os';
 
@@ -31,6 +32,12 @@ export function describeHardware(): Hardware {
     bfloat16: family?.[1].endsWith('bf16') ?? false,
     processor: cpus()[0]?.model ?? arch(),
   };
+}
+
+/** The first GPU's name, as its driver has it. */
+export function gpuName(): string {
+  const args = ['--query-gpu=name', '--format=csv,noheader'];
+  return execFileSync('nvidia-smi', args, { encoding: 'utf8' }).split('\n')[0]!.trim();
 }
 
 function processorFlags(): ReadonlySet<string> {

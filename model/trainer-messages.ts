@@ -38,6 +38,7 @@ export interface AdvanceRequest {
 }
 
 export type ToTrainer =
+  | { readonly type: 'look-for-gpu' }
   | { readonly type: 'program'; readonly request: ProgramRequest }
   | { readonly type: 'load'; readonly source: StateSource }
   | { readonly type: 'advance'; readonly request: AdvanceRequest }
@@ -88,6 +89,7 @@ export interface Advanced {
 }
 
 export type FromTrainer =
+  | { readonly type: 'looked-for-gpu'; readonly found: boolean }
   | { readonly type: 'ready'; readonly numerics: Numerics }
   | { readonly type: 'done' }
   | ({ readonly type: 'step' } & StepEvent)

@@ -7,7 +7,7 @@ import { position } from '../contract/plan.ts';
 import { openBatches } from '../data/batches.ts';
 import type { Batches } from '../data/batches.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
-import { describeHardware } from './hardware.ts';
+import { describeHardware, gpuName } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { advance } from './trainer.ts';
@@ -61,6 +61,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     stop: () => void (stopping = true),
     async answer(message) {
       switch (message.type) {
+        case 'look-for-gpu':
+          return { type: 'looked-for-gpu', found: usesGpu };
         case 'program': {
           opened = openRequested(message.request);
           return { type: 'ready', numerics: numericsOf(opened.program, message.request) };
@@ -130,7 +132,7 @@ function numericsOf(program: Program, request: ProgramRequest): Numerics {
   return {
     graph: program.graphDigest,
     tensorflow: tensorflowVersion,
-    device: usesGpu ? 'gpu' : 'cpu',
+    device: usesGpu ? gpuName() : 'cpu',
     instructions,
     threads,
     precision: precisionOf(request),
