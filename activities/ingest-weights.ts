@@ -1,16 +1,14 @@
 /** Takes pretrained weights in: downloads the file, verifies it, and stores it under its digest. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { NightshiftError } from '../contract/failures.ts';
 import { stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import type { Config } from '../contract/config.ts';
 import { weightsManifestSchema } from '../contract/manifests.ts';
-import { digestOf } from '../data/digest.ts';
+import { architectures } from '../model/resnet50.ts';
 import { commitManifest, writeData } from '../storage/commit.ts';
-import { downloadSource } from '../storage/sources.ts';
+import { blaming, inTurn, withDownload } from './download.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { identify } from './stages.ts';
@@ -33,47 +31,57 @@ const official: Record<Config['model']['architecture'], { address: string; md5: 
   },
 };
 
-/** Returns the stage's digest, which follows from the file's bytes. Throws `InvalidData`. */
+/**
+ * Returns the stage's digest, which follows from the file's bytes. Throws `InvalidData` when the
+ * file does not fit the architecture: before a trainer waits for it.
+ */
 export async function ingestWeights(
-  { store, scratch, openBucket }: DataServices,
+  services: DataServices,
   { model }: WeightsInput,
   step: Step,
 ): Promise<string> {
-  const known = model.weights === 'imagenet' ? official[model.architecture] : undefined;
-  const source = known?.address ?? model.weights;
-  const path = join(scratch, `download-${digestOf(source).slice(0, 16)}`);
-  const { sha256 } = await downloadSource(source, path, {
-    openBucket,
-    sha256: model.weightsSha256,
-    signal: step.signal,
-    onProgress: (progress) => step.report({ source, ...progress }),
-  });
-  try {
-    if (known) await expectMd5(source, path, known.md5);
-    const identity = identify('ingest-weights/1', {}, [sha256]);
-    const prefix = stageDataPrefix(identity.digest, step.attempt);
-    const files = await writeData(store, prefix, [{ name: 'weights.h5', path }]);
-    await commitManifest(store, stageManifestKey(identity.digest), weightsManifestSchema, {
-      version: 1,
-      generation: 0,
-      kind: 'weights',
-      attempt: step.attempt,
-      ...identity,
-      inputs: [...identity.inputs],
-      parameters: {},
-      files,
-      source,
-    });
-    return identity.digest;
-  } finally {
-    await rm(path, { force: true });
-  }
+  const { weights: value, weightsSha256, architecture } = model;
+  const known = value === 'imagenet' ? official[architecture] : undefined;
+  const source = { value, address: known?.address ?? value, sha256: weightsSha256 };
+  const take = async ({ path, sha256 }: { path: string; sha256: string }): Promise<string> => {
+    if (known) await expectMd5(path, known.md5);
+    // HDF5 costs seconds to load, which few runs need.
+    const { checkPretrained } = await import('../model/pretrained.ts');
+    await checkPretrained(architectures[architecture], path);
+    return store(services, source.address, { path, sha256 }, step);
+  };
+  return inTurn(value, step, () =>
+    blaming('model.weights', () => withDownload(services, source, step, take)),
+  );
 }
 
-async function expectMd5(source: string, path: string, expected: string): Promise<void> {
+async function store(
+  { store: objects }: DataServices,
+  source: string,
+  { path, sha256 }: { path: string; sha256: string },
+  { attempt, signal }: Step,
+): Promise<string> {
+  const identity = identify('ingest-weights/1', {}, [sha256]);
+  const prefix = stageDataPrefix(identity.digest, attempt);
+  const files = await writeData(objects, prefix, [{ name: 'weights.h5', path }], { signal });
+  await commitManifest(objects, stageManifestKey(identity.digest), weightsManifestSchema, {
+    version: 1,
+    generation: 0,
+    kind: 'weights',
+    attempt,
+    ...identity,
+    inputs: [...identity.inputs],
+    parameters: {},
+    files,
+    source,
+  });
+  return identity.digest;
+}
+
+async function expectMd5(path: string, expected: string): Promise<void> {
   const hash = createHash('md5');
   await pipeline(createReadStream(path), hash);
   const got = hash.digest('hex');
   if (got === expected) return;
-  throw new NightshiftError('InvalidData', `${source}: expected MD5 ${expected}, got ${got}`);
+  throw new NightshiftError('InvalidData', `expected MD5 ${expected}, got ${got}`);
 }

@@ -72,8 +72,10 @@ function invalid(problems: string[]): NightshiftError {
   );
 }
 
-/** `own` laid over `base`, key by key. */
-/** What has another `name` (an optimizer) is another thing: nothing of the base's fits it. */
+/**
+ * `own` laid over `base`, key by key. What has another `name` (an optimizer) is another thing:
+ * nothing of the base's fits it.
+ */
 function overlay(base: unknown, own: unknown): unknown {
   if (!isRecord(base) || !isRecord(own)) return own === undefined ? base : own;
   if (own['name'] !== undefined && own['name'] !== base['name']) return own;

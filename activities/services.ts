@@ -12,6 +12,8 @@ export interface DataServices {
   readonly cache: FileCache;
   /** A folder of this process's own for what is under way; nothing in it is missed after a crash. */
   readonly scratch: string;
+  /** Another, for downloads: what a process that has ended did not finish is in the next one's. */
+  readonly downloads: string;
 }
 
 export interface ModelServices extends DataServices {

@@ -35,13 +35,15 @@ export async function splitDataset(
   const identity = identify(operation, parameters, [dataset]);
   const { digest } = identity;
   const key = stageManifestKey(digest);
-  const there = await intact(() => readManifest(services.store, key, splitManifestSchema));
+  const there = await intact(() =>
+    readManifest(services.store, key, splitManifestSchema, { deep: true, signal: step.signal }),
+  );
   if (there) return { digest, samples: there.samples };
 
   const source = await required(services.store, stageManifestKey(dataset), datasetManifestSchema);
   const samples: Sample[] = [];
   for await (const { name, bytes } of readSourceFiles(services, source.files, step.signal)) {
-    samples.push(...cifarSamples(name, bytes));
+    for (const sample of cifarSamples(name, bytes)) samples.push(sample);
   }
   const split = splitSamples(samples, source.classes, fractions, limit);
   const files = await writeData(

@@ -1,5 +1,6 @@
 /** Saved states on their way to the store, in order, while training goes on. */
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SavedCheckpoint } from '../model/checkpoint.ts';
 
 /** The newest checkpoint of a run that is in the store, and when it came there (epoch milliseconds). */
@@ -14,6 +15,8 @@ export interface Uploads {
   /** Resolves once at most `most` states of the run still wait; tries again what failed, and throws when it fails again. */
   settled(run: string, most?: number): Promise<void>;
   durable(run: string): Durable | undefined;
+  /** Resolves once all runs are settled, or can't be, or `longestMs` are over: for the process's end. */
+  drained(longestMs: number): Promise<void>;
 }
 
 interface Waiting {
@@ -43,6 +46,11 @@ export function openUploads(): Uploads {
     return loop;
   };
 
+  const settled = async (run: string, most = 0): Promise<void> => {
+    await running.get(run)?.catch(() => undefined);
+    if ((queues.get(run)?.length ?? 0) > most) await work(run);
+  };
+
   return {
     add(saved, commit) {
       const { run } = saved.checkpoint;
@@ -52,10 +60,14 @@ export function openUploads(): Uploads {
       // A failure shows in `settled`, which tries once more.
       work(run).catch(() => undefined);
     },
-    async settled(run, most = 0) {
-      await running.get(run)?.catch(() => undefined);
-      if ((queues.get(run)?.length ?? 0) > most) await work(run);
-    },
+    settled,
     durable: (run) => newest.get(run),
+    async drained(longestMs) {
+      const drained = new AbortController();
+      const all = Promise.allSettled([...queues.keys()].map((run) => settled(run)));
+      const late = sleep(longestMs, undefined, drained).catch(() => undefined);
+      await Promise.race([all, late]);
+      drained.abort();
+    },
   };
 }

@@ -38,11 +38,11 @@ export function addInputOptions(command: Command): Command {
     )
     .option(
       '--source <address>',
-      "where the images are: cifar10, or a path, file:, http(s): or s3: address of an archive in CIFAR's binary layout",
+      "where the images are: cifar10, or a path (from the current folder), file:, http(s): or s3: address of an archive in CIFAR's binary layout",
     )
     .option(
       '--set <key=value>',
-      'set one key of the configuration, its value as JSON or a plain string; may be repeated',
+      'set one key of the configuration, its value as JSON or a plain string, a path from the current folder; may be repeated',
       (text: string, before: readonly Setting[] | undefined) => [
         ...(before ?? []),
         parseSetting(text),
@@ -61,16 +61,17 @@ export function parseSetting(text: string): Setting {
 }
 
 /**
- * The input that the options ask for; `{}` when they ask for nothing. A relative `--source` path
- * begins at `cwd`, since the workers run elsewhere.
+ * The input that the options ask for; `{}` when they ask for nothing. Relative paths begin at
+ * `cwd`, since the workers run elsewhere.
  */
 export function inputOf({ preset, source, set = [] }: InputOptions, cwd: string): RunInput {
   const settings: Setting[] = [...set];
   if (source !== undefined) {
-    settings.unshift({ path: ['dataset', 'source'], value: absoluteSource(source, cwd) });
+    settings.unshift({ path: ['dataset', 'source'], value: source });
   }
   const start: JsonRecord = preset === undefined ? {} : { preset };
-  return settings.reduce((input, setting) => withSetting(input, setting, 0), start);
+  const input = settings.reduce((before, setting) => withSetting(before, setting, 0), start);
+  return addressKeys.reduce((before, place) => withAbsolutePath(before, place, cwd), input);
 }
 
 /** Whether the options say anything of the input. */
@@ -112,11 +113,23 @@ function* leaves(
   }
 }
 
+/** The keys that hold an address, and the names that are none. */
+const addressKeys = [
+  { section: 'dataset', key: 'source', names: ['cifar10'] },
+  { section: 'model', key: 'weights', names: ['none', 'imagenet'] },
+] as const;
+
 /** A name the pipeline knows and an address stay as they are; what is left is a path. */
-function absoluteSource(source: string, cwd: string): string {
-  return source === 'cifar10' || /^[a-z][a-z0-9+.-]*:/i.test(source)
-    ? source
-    : resolve(cwd, source);
+function withAbsolutePath(
+  input: JsonRecord,
+  { section, key, names }: (typeof addressKeys)[number],
+  cwd: string,
+): JsonRecord {
+  const values = input[section];
+  const value = isRecord(values) ? values[key] : undefined;
+  if (typeof value !== 'string' || /^$|^[a-z][a-z0-9+.-]*:/i.test(value)) return input;
+  if ((names as readonly string[]).includes(value)) return input;
+  return withSetting(input, { path: [section, key], value: resolve(cwd, value) }, 0);
 }
 
 function parseValue(text: string): JsonValue {

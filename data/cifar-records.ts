@@ -25,13 +25,19 @@ export interface CifarFile {
 }
 
 /**
- * Checks the files and puts them in canonical order (by name). Throws `InvalidData` on a file that
- * is not whole records, and on a label no class has.
+ * Checks the files and puts them in canonical order (by name). Throws `InvalidData` on fewer
+ * than two classes, on a file that is not whole records, and on a label no class has.
  */
 export function cifarDataset(
   files: readonly CifarFile[],
   classes: readonly string[],
 ): CifarDataset {
+  if (classes.length < 2) {
+    throw new NightshiftError(
+      'InvalidData',
+      `${classes.length} class names, but a classifier has at least 2 to tell apart`,
+    );
+  }
   let samples = 0;
   for (const { name, bytes } of files) {
     const over = bytes.length % recordBytes;

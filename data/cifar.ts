@@ -130,8 +130,9 @@ async function readEntries(
   return entries;
 }
 
-function unreadable(cause: unknown): NightshiftError {
-  const { code, message } = cause as NodeJS.ErrnoException;
+function unreadable(cause: unknown): unknown {
+  const { code, message, syscall } = cause as NodeJS.ErrnoException;
+  if (syscall) return cause; // the disk's fault, not the archive's
   if (code === 'Z_BUF_ERROR' || /unexpected end/i.test(message)) {
     return invalid('is cut short: download it again', cause);
   }

@@ -75,7 +75,8 @@ function refuseGaps(
   classes: readonly string[],
   samples: number,
 ): void {
-  const remedy = "take more images ('dataset.limit') or other fractions ('dataset.split')";
+  const remedy =
+    "take more images ('dataset.limit', 'dataset.source') or other fractions ('dataset.split')";
   for (const side of sides) {
     if (split[side].length > 0) continue;
     throw new NightshiftError(

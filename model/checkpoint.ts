@@ -106,7 +106,7 @@ export interface SavedCheckpoint {
   readonly directory: string;
 }
 
-/** Commits a saved state, unless it is in the store already and its sizes verify. */
+/** Commits a saved state, unless it is in the store already, whole: neither damaged nor pruned. */
 export async function commitCheckpoint(
   store: ObjectStore,
   inputs: TrainingInputs,
@@ -124,7 +124,7 @@ export async function commitCheckpoint(
       path: join(saved.directory, name),
     })),
   );
-  await commitManifest(store, manifestKeyOf(saved.checkpoint), checkpointManifestSchema, {
+  const manifest: CheckpointManifest = {
     version: 1,
     generation: 0,
     kind: 'checkpoint',
@@ -138,6 +138,10 @@ export async function commitCheckpoint(
     parent: saved.parent,
     numerics: numericsAt(timeline, step - 1) as never,
     pruned: false,
+  };
+  const key = manifestKeyOf(saved.checkpoint);
+  await commitManifest(store, key, checkpointManifestSchema, manifest, {
+    suffices: ({ pruned }) => !pruned,
   });
 }
 

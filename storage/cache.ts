@@ -8,6 +8,7 @@ import { link, mkdir, readdir, rm, stat, unlink, utimes } from 'node:fs/promises
 import { join } from 'node:path';
 import type { StoredFile } from '../contract/manifests.ts';
 import { hashFile } from './hash.ts';
+import { openProcessFolder } from './process-folder.ts';
 import { DamagedObject } from './store.ts';
 import type { CallOptions, ObjectStore } from './store.ts';
 
@@ -35,11 +36,9 @@ export async function openCache(settings: {
   readonly maxBytes: number;
 }): Promise<FileCache> {
   const entries = join(settings.directory, 'files');
-  const inUse = join(settings.directory, 'in-use');
-  const own = join(inUse, `${process.pid}-${randomUUID()}`);
   await mkdir(entries, { recursive: true });
-  await mkdir(own, { recursive: true });
-  await sweepDead(inUse);
+  const { path: own, left } = await openProcessFolder(join(settings.directory, 'in-use'));
+  for (const held of left) await rm(held, { recursive: true, force: true });
 
   const downloads = new Map<string, Promise<string>>();
   const entryOf = (file: StoredFile): string => join(entries, file.sha256);
@@ -116,28 +115,6 @@ async function makeRoom(entries: string, bytes: number): Promise<void> {
     if (links > 1) continue;
     await rm(path, { force: true });
     total -= size;
-  }
-}
-
-/** What a killed process held, or one of our own process id that ran before us (in a container it is always the same). */
-async function sweepDead(inUse: string): Promise<void> {
-  for (const name of await readdir(inUse)) {
-    const path = join(inUse, name);
-    const pid = Number.parseInt(name, 10);
-    const alive =
-      pid === process.pid
-        ? ((await stat(path).catch(ifMissing(undefined)))?.mtimeMs ?? 0) >= performance.timeOrigin
-        : isAlive(pid);
-    if (!alive) await rm(path, { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -7,7 +7,7 @@ import type { z } from 'zod';
 import type { StoredFile } from '../contract/manifests.ts';
 import { sha256Hex } from './hash.ts';
 import { getIfThere, racing, writeIf } from './race.ts';
-import { unseal } from './sealed-json.ts';
+import { problemsOf, unseal } from './sealed-json.ts';
 import { DamagedObject, ObjectNotFound } from './store.ts';
 import type { CallOptions, ObjectStore, TransferOptions } from './store.ts';
 
@@ -68,25 +68,31 @@ export async function writeData(
 
 /**
  * Makes `manifest` the one at `key`, unless a winner is there that verifies (`verify`, by default
- * every byte): then that one is adopted, and one's own data is garbage. A replacement's
- * generation is one above that of the damaged winner, as far as it can be read.
+ * every byte) and `suffices`: then that one is adopted, and one's own data is garbage. A
+ * replacement's generation is one above that of the former winner, as far as it can be read.
  */
 export async function commitManifest<M extends Manifest>(
   store: ObjectStore,
   key: string,
   schema: z.ZodType<M>,
   manifest: M,
-  options: CallOptions & { readonly verify?: Verification } = {},
+  options: CallOptions & {
+    readonly verify?: Verification;
+    readonly suffices?: (winner: M) => boolean;
+  } = {},
 ): Promise<Committed<M>> {
-  const { signal, verify = 'hashes' } = options;
+  const { signal, verify = 'hashes', suffices = () => true } = options;
+  const problem = problemsOf(schema.safeParse(manifest));
+  if (problem) throw new Error(`s3://${store.bucket}/${key}: not written, for it ${problem}`);
   return racing(store, key, options, async () => {
     if (await writeIf(store, key, manifest, { ifNoneMatch: '*', signal })) {
       return { manifest, outcome: 'committed' };
     }
     const there = await inspect(store, key, schema, verify, options);
     if (there.state === 'absent') return undefined;
-    if (there.state === 'good') return { manifest: there.manifest, outcome: 'adopted' };
-
+    if (there.state === 'good' && suffices(there.manifest)) {
+      return { manifest: there.manifest, outcome: 'adopted' };
+    }
     const generation = Math.max(manifest.generation, there.generation ?? 0) + 1;
     const replacement = { ...manifest, generation };
     if (await writeIf(store, key, replacement, { ifMatch: there.etag, signal })) {
@@ -128,7 +134,7 @@ export async function verifyFiles(
 
 type Inspected<M> =
   | { state: 'absent' }
-  | { state: 'good'; manifest: M }
+  | { state: 'good'; manifest: M; etag: string; generation: number }
   | { state: 'damaged'; error: DamagedObject; etag: string; generation: number | undefined };
 
 async function inspect<M extends Manifest>(
@@ -146,7 +152,7 @@ async function inspect<M extends Manifest>(
     etag = object.etag;
     manifest = unseal(object.bytes, schema, { bucket: store.bucket, key }, etag);
     await verifyFiles(store, key, manifest.files, verification, options);
-    return { state: 'good', manifest };
+    return { state: 'good', manifest, etag, generation: manifest.generation };
   } catch (error) {
     if (!(error instanceof DamagedObject)) throw error;
     // The manifest's own ETag: that of a damaged file would not do as the condition.

@@ -20,21 +20,23 @@ export interface DownloadOptions {
 const fruitlessTries = 6;
 const defaultSilenceMs = 30_000;
 
-/** What a source says of itself without its bytes; servers that know no HEAD say nothing. */
+/** What a source says of itself without its bytes. Throws `InvalidData` and `Unavailable`. */
 export async function describeHttp(
   address: string,
   options: DownloadOptions = {},
 ): Promise<{ length?: number; etag?: string; lastModified?: string }> {
-  const answer = await retried(address, options, async (signal) => {
-    const head = await fetch(address, { method: 'HEAD', headers: plainBytes, signal });
-    if (isPassing(head) && head.status !== 501) throw new Error(`HTTP ${head.status}`);
-    return head;
+  const { headers } = await retried(address, options, async (signal) => {
+    const ask = (method: string) => fetch(address, { method, headers: plainBytes, signal });
+    let answer = await ask('HEAD');
+    // A presigned address is signed for GET alone, and some servers know no HEAD.
+    if (!answer.ok) answer = await ask('GET');
+    await answer.body?.cancel(); // unread, it would hold its connection
+    refuseUnlessOk(address, answer);
+    return answer;
   });
-  if (answer.status === 405 || answer.status === 501) return {};
-  refuseUnlessOk(address, answer);
-  const length = answer.headers.get('content-length');
-  const etag = answer.headers.get('etag');
-  const lastModified = answer.headers.get('last-modified');
+  const length = headers.get('content-length');
+  const etag = headers.get('etag');
+  const lastModified = headers.get('last-modified');
   return {
     ...(length === null ? {} : { length: Number(length) }),
     ...(etag === null ? {} : { etag }),
@@ -44,8 +46,8 @@ export async function describeHttp(
 
 /**
  * Brings all of `address` to the file `part`. What is already there is kept if the server can go on
- * from it (`<part>.json` holds the validator it came with), else it begins anew. Only one process
- * may write to a `part`.
+ * from it (`<part>.json` holds the validator it came with), else it begins anew. Only one caller
+ * at a time may write to a `part`. Throws `InvalidData` and `Unavailable`.
  */
 export async function downloadHttp(
   address: string,
@@ -64,8 +66,7 @@ export async function downloadHttp(
       signal,
     });
     if (answer.status === 416) await rm(part, { force: true }); // more here than there
-    if (!answer.ok) await answer.body?.cancel(); // unread, it would hold its connection
-    if (isPassing(answer) || answer.status === 416) throw new Error(`HTTP ${answer.status}`);
+    if (!answer.ok) await answer.body?.cancel();
     refuseUnlessOk(address, answer);
 
     const goesOn = answer.headers.get('content-range')?.startsWith(`bytes ${have}-`) ?? false;
@@ -88,12 +89,19 @@ export async function downloadHttp(
 /** Bytes as they are stored: an encoding would change their length and their hash. */
 const plainBytes = { 'accept-encoding': 'identity' };
 
-const isPassing = (answer: Response): boolean => answer.status === 429 || answer.status >= 500;
+/** 416 too: what it refused is deleted by then. */
+const passingStatuses = new Set([408, 416, 425, 429]);
 
-function refuseUnlessOk(address: string, answer: Response): void {
-  if (answer.ok) return;
-  const status = `HTTP ${answer.status} ${answer.statusText}`.trim();
-  throw new NightshiftError('InvalidData', `${address}: the server answers ${status}`);
+/** `InvalidData` for an answer that will stay, a plain error for one that passes. */
+function refuseUnlessOk(address: string, { ok, status, statusText }: Response): void {
+  if (ok) return;
+  const answer = `HTTP ${status} ${statusText}`.trim();
+  if (status >= 500 || passingStatuses.has(status)) throw new Error(answer);
+  const remedy =
+    status === 401 || status === 403
+      ? 'give one that needs no login, or a presigned one that has not run out'
+      : 'give one that is there';
+  throw new NightshiftError('InvalidData', `${address}: the server answers ${answer}: ${remedy}`);
 }
 
 /** Tries until it works, or brings nothing too often; `alive` says that bytes came. */
@@ -120,9 +128,10 @@ async function retried<T>(
       if (error instanceof NightshiftError || isLocal(error)) throw error;
       if (tries >= fruitlessTries) {
         const problem = reason(error);
-        throw new Error(`${address}: no answer after ${fruitlessTries} tries (${problem})`, {
-          cause: error,
-        });
+        throw new NightshiftError(
+          'Unavailable',
+          `${address}: no answer after ${fruitlessTries} tries (${problem})`,
+        );
       }
     } finally {
       clearTimeout(timer);

@@ -30,8 +30,11 @@ export function unseal<T>(
   }
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
-  const problem = `does not fit its schema: ${parsed.error.issues
-    .map(({ path, message }) => `${path.join('.')}: ${message}`)
-    .join('; ')}`;
-  throw new DamagedObject(place, problem, { cause: parsed.error, etag });
+  throw new DamagedObject(place, problemsOf(parsed)!, { cause: parsed.error, etag });
+}
+
+/** What is wrong with a content by its schema; undefined when it fits. */
+export function problemsOf(parsed: z.ZodSafeParseResult<unknown>): string | undefined {
+  const issues = parsed.error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  return issues && `does not fit its schema: ${issues.join('; ')}`;
 }

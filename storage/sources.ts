@@ -1,7 +1,9 @@
 /** Opens a dataset's address: a path, `file:`, `http(s):`, `s3://bucket/key` or `npm:name@version`. */
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { constants } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { access, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { NightshiftError } from '../contract/failures.ts';
@@ -39,16 +41,13 @@ export async function describeSource(
       return { address, ...(await describeHttp(address, options)) };
     case 's3': {
       const store = await options.openBucket(place.bucket);
-      const head = await store.head(place.key, options);
-      store.close();
+      const head = await store.head(place.key, options).finally(() => store.close());
       if (!head) throw missing(address);
       const lastModified = head.lastModified.toISOString();
       return { address, length: head.size, etag: head.etag, lastModified };
     }
     case 'file': {
-      const facts = await stat(place.path).catch((cause: unknown) => {
-        throw missing(address, cause);
-      });
+      const facts = await regularFile(address, place.path);
       return { address, length: facts.size, lastModified: facts.mtime.toISOString() };
     }
   }
@@ -112,9 +111,39 @@ async function bring(address: string, part: string, options: SourceOptions): Pro
       }
     }
     case 'file':
-      return copyFile(place.path, part).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'ENOENT' ? missing(address, cause) : cause;
-      });
+      await regularFile(address, place.path);
+      return copyFile(place.path, part);
+  }
+}
+
+/** What asking the file system again does not mend. */
+const lastingProblems = new Set([
+  'EACCES',
+  'ELOOP',
+  'ENAMETOOLONG',
+  'EPERM',
+  'ERR_INVALID_ARG_VALUE', // a zero byte in the path
+]);
+
+/** A device or a pipe would be read for ever. */
+async function regularFile(address: string, path: string): Promise<Stats> {
+  try {
+    const facts = await stat(path);
+    if (facts.isDirectory()) throw invalid(address, 'is a folder: give the path of a file');
+    if (!facts.isFile()) throw invalid(address, 'is no regular file: give the path of one');
+    await access(path, constants.R_OK);
+    return facts;
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw invalid(address, "there is no such file on the worker's machine", error);
+    }
+    if (!lastingProblems.has(code)) throw error;
+    throw invalid(
+      address,
+      "the worker can't read it: let its user do so, or give another path",
+      error,
+    );
   }
 }
 
@@ -128,12 +157,17 @@ function parseAddress(address: string): Place {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(address)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:
-      return { kind: 'file', path: resolve(address) };
+      if (isAbsolute(address)) return { kind: 'file', path: address };
+      throw invalid(
+        address,
+        'is neither a known name nor a whole path, and each worker would look for it in another folder: give the path from / on, or a file:, http(s):, s3: or npm: address',
+      );
     case 'file':
-      return { kind: 'file', path: fileURLToPath(address) };
+      return { kind: 'file', path: pathOf(address) };
     case 'http':
     case 'https':
-      return { kind: 'http' };
+      if (URL.canParse(address) && new URL(address).username === '') return { kind: 'http' };
+      throw invalid(address, 'an http address is http(s)://host/path, with no user and password');
     case 's3': {
       const match = /^s3:\/\/([^/]+)\/(.+)$/i.exec(address);
       if (!match) throw invalid(address, 'an s3 address is s3://bucket/key');
@@ -149,6 +183,14 @@ function parseAddress(address: string): Place {
         address,
         `no such scheme as ${scheme}: here; use a path, file, http(s), s3 or npm`,
       );
+  }
+}
+
+function pathOf(address: string): string {
+  try {
+    return fileURLToPath(address);
+  } catch (cause) {
+    throw invalid(address, 'a file address is file:///path', cause);
   }
 }
 
@@ -170,12 +212,11 @@ async function packNpm(spec: string, part: string, options: SourceOptions): Prom
     await rename(join(folder, archive!), part);
   } catch (error) {
     options.signal?.throwIfAborted();
-    const { stderr = '', message } = error as Error & { stderr?: string };
+    const { code, stderr = '', message } = error as NodeJS.ErrnoException & { stderr?: string };
     const problem = `npm:${spec}: npm pack failed: ${stderr.trim() || message}`;
-    if (/\bE404\b|ETARGET/.test(stderr)) {
-      throw new NightshiftError('InvalidData', problem, { cause: error });
-    }
-    throw new Error(problem, { cause: error });
+    // No such package or version, none for us, or no npm on this machine.
+    const lasts = /\bE40[134]\b|ETARGET/.test(stderr) || code === 'ENOENT';
+    throw new NightshiftError(lasts ? 'InvalidData' : 'Unavailable', problem);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -187,7 +228,7 @@ function expectHash(address: string, what: string, expected: string | undefined,
 }
 
 const missing = (address: string, cause?: unknown): NightshiftError =>
-  new NightshiftError('InvalidData', `${address}: there is no such file`, { cause });
+  new NightshiftError('InvalidData', `${address}: there is no such object`, { cause });
 
-const invalid = (address: string, problem: string): NightshiftError =>
-  new NightshiftError('InvalidData', `${address}: ${problem}`);
+const invalid = (address: string, problem: string, cause?: unknown): NightshiftError =>
+  new NightshiftError('InvalidData', `${address}: ${problem}`, { cause });

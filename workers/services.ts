@@ -1,12 +1,16 @@
 /** The composition root: what activities are given, from this process's settings. */
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataServices, ModelServices } from '../activities/services.ts';
 import { openTrainerHost } from '../activities/trainer-host.ts';
 import { openUploads } from '../activities/uploads.ts';
+import { shutdownGraceMs } from '../contract/timing.ts';
 import { openCache } from '../storage/cache.ts';
+import { openProcessFolder } from '../storage/process-folder.ts';
 import { openS3Store } from '../storage/s3.ts';
 import type { Settings } from './settings.ts';
+
+export const trainerScript = new URL(import.meta.resolve('./trainer.ts'));
 
 /** Services, and how to let go of them. */
 export type Opened<T> = T & { close(): Promise<void> };
@@ -22,8 +26,9 @@ export async function openDataServices(settings: Settings): Promise<Opened<DataS
     region,
     createBucket: endpoint !== undefined,
   });
-  const scratchRoot = join(stateDirectory, 'scratch');
-  await mkdir(scratchRoot, { recursive: true });
+  const scratch = await openProcessFolder(join(stateDirectory, 'scratch'));
+  await Promise.all(scratch.left.map(remove));
+  const downloads = await openDownloads(join(stateDirectory, 'downloads'));
   const cache = await openCache({
     directory: join(stateDirectory, 'cache'),
     maxBytes: settings.cacheBytes,
@@ -32,23 +37,44 @@ export async function openDataServices(settings: Settings): Promise<Opened<DataS
     store,
     openBucket,
     cache,
-    scratch: await mkdtemp(join(scratchRoot, `${process.pid}-`)),
+    scratch: scratch.path,
+    downloads: downloads.path,
     async close() {
       await cache.close();
       store.close();
+      await remove(scratch.path);
+      await downloads.close();
     },
   };
 }
 
+/** This process's folder for downloads, with what others that have ended did not finish. */
+async function openDownloads(root: string): Promise<{ path: string; close(): Promise<void> }> {
+  const { path, left } = await openProcessFolder(root);
+  for (const folder of left) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      // Two may have left the same one, and another process that starts now may be faster.
+      await rename(join(folder, name), join(path, name)).catch(() => undefined);
+    }
+    await remove(folder);
+  }
+  // What is in it then was broken off, and is the next process's.
+  return { path, close: () => rmdir(path).catch(() => undefined) };
+}
+
+const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+
 export async function openModelServices(settings: Settings): Promise<Opened<ModelServices>> {
   const data = await openDataServices(settings);
-  const trainer = openTrainerHost(new URL(import.meta.resolve('./trainer.ts')));
+  const trainer = openTrainerHost(trainerScript);
+  const uploads = openUploads();
   return {
     ...data,
     trainer,
-    uploads: openUploads(),
+    uploads,
     async close() {
       trainer.close();
+      await uploads.drained(shutdownGraceMs);
       await data.close();
     },
   };

@@ -6,7 +6,10 @@ import { z } from 'zod';
 const environmentSchema = z.object({
   /** The bucket that holds everything. Endpoint, region and credentials are the AWS SDK's own variables. */
   NIGHTSHIFT_BUCKET: z.string().min(3).default('nightshift'),
-  /** Where the shard cache and what is under way lie; anything there may be deleted when no worker runs. */
+  /**
+   * Where the shard cache and what is under way lie; anything there may be deleted when no worker
+   * runs. Workers of one machine may share it, containers not: a process is known there by its id.
+   */
   NIGHTSHIFT_STATE: z.string().min(1).default(join(tmpdir(), 'nightshift')),
   NIGHTSHIFT_CACHE_GIB: z.coerce.number().positive().default(20),
   /** Data activities at once; 0: none, for a process that takes workflows only. */

@@ -17,9 +17,10 @@ const retry: RetryPolicy = {
 };
 
 /** Steps that read and write small objects. */
-export const quick = proxyActivities<
-  Pick<DataActivities, 'resolveConfig' | 'openStage' | 'pruneCheckpoints'>
->({ startToCloseTimeout: '2 minutes', retry });
+export const quick = proxyActivities<Pick<DataActivities, 'resolveConfig' | 'pruneCheckpoints'>>({
+  startToCloseTimeout: '2 minutes',
+  retry,
+});
 
 /** Steps that move or make data: a download may take hours, a silent worker is noticed in seconds. */
 export const data = proxyActivities<
@@ -28,6 +29,7 @@ export const data = proxyActivities<
     | 'ingestDataset'
     | 'ingestWeights'
     | 'splitDataset'
+    | 'openStage'
     | 'writeShard'
     | 'augmentShard'
     | 'sealStage'

@@ -1,6 +1,6 @@
 /** What the best model makes of the test set, shard by shard. */
 import type { CheckpointReference, Predictions, TrainingInputs } from '../contract/stages.ts';
-import { model, quick } from './activities.ts';
+import { data, model } from './activities.ts';
 import { makeParts } from './prepare.ts';
 import type { Advance } from './progress.ts';
 
@@ -13,7 +13,7 @@ export async function predictTestSet(
 ): Promise<string> {
   const { config, classes } = inputs;
   const stage: Predictions = { kind: 'predictions', base: test, checkpoint, config, classes };
-  const opened = await quick.openStage(stage);
+  const opened = await data.openStage(stage);
   let done = 0;
   await makeParts(stage, opened, model.predictShard, 'predict test shard', () =>
     advance(++done, opened.parts),

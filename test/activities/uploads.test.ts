@@ -3,6 +3,7 @@ import { mkdtemp, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openUploads } from '../../activities/uploads.ts';
 import type { SavedCheckpoint } from '../../model/checkpoint.ts';
 
@@ -48,4 +49,18 @@ test('a failed upload is tried again before its successor, and throws when it fa
 
 test('a run with nothing to upload is settled', async () => {
   await openUploads().settled('another run');
+});
+
+test('at the end of a process all runs are waited for, but not for ever', async () => {
+  const uploads = openUploads();
+  const order: string[] = [];
+  uploads.add(await savedState(1), async () => {
+    await sleep(20);
+    order.push('up');
+  });
+  await uploads.drained(60_000);
+  assert.deepEqual(order, ['up']);
+  uploads.add(await savedState(2), () => new Promise(() => undefined));
+  await uploads.drained(20);
+  assert.equal(uploads.durable('run')?.step, 1);
 });

@@ -47,6 +47,21 @@ test('a --source path is made absolute, an address and a known name stay', () =>
   }
 });
 
+test('paths among the settings are made absolute too, names and addresses stay', () => {
+  const inputFor = (...set: string[]) => inputOf({ set: set.map(parseSetting) }, '/here');
+  assert.deepEqual(inputFor('dataset.source=c.tar.gz', 'model.weights=../w.h5'), {
+    dataset: { source: '/here/c.tar.gz' },
+    model: { weights: '/w.h5' },
+  });
+  assert.deepEqual(inputFor('model={"weights":"w.h5","dropout":0}'), {
+    model: { weights: '/here/w.h5', dropout: 0 },
+  });
+  for (const weights of ['none', 'imagenet', 'https://a.example/w.h5', '']) {
+    assert.deepEqual(inputFor(`model.weights=${weights}`), { model: { weights } });
+  }
+  assert.deepEqual(inputFor('dataset=fast'), { dataset: 'fast' });
+});
+
 test('a key below a value that is no object is refused, with both named', () => {
   const set = ['training=fast', 'training.epochs=3'].map(parseSetting);
   assert.throws(
@@ -64,11 +79,11 @@ test('a setting named __proto__ is a key like any other', () => {
 });
 
 test('an input is described by the options that give it', () => {
-  const options = ['training.epochs=4', 'model.weights=a b', 'augment.flip=0'].map(parseSetting);
+  const options = ['training.epochs=4', 'model.weights=/a b', 'augment.flip=0'].map(parseSetting);
   const input = inputOf({ preset: 'article', set: options }, '/here');
   assert.equal(
     describeInput(input),
-    "--preset article --set training.epochs=4 --set 'model.weights=a b' --set augment.flip=0",
+    "--preset article --set training.epochs=4 --set 'model.weights=/a b' --set augment.flip=0",
   );
   assert.equal(describeInput({}), '');
 });

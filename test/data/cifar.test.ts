@@ -101,6 +101,16 @@ test('an archive without a batch file, or without class names, is refused', asyn
   await refused(await archiveOf({ 'data_batch_1.bin': batch(0) }), /has no 'batches.meta.txt'/);
 });
 
+test('an archive with one class is refused', async () => {
+  const files = { 'data_batch_1.bin': batch(0, 0), 'batches.meta.txt': Buffer.from('cat\n') };
+  await refused(await archiveOf(files), /^1 class names, but a classifier has at least 2/);
+});
+
+test("a fault of the disk is not the archive's", async () => {
+  const nothing = createReadStream('/no/such/archive.tar.gz');
+  await assert.rejects(readCifarArchive(nothing), { name: 'Error', code: 'ENOENT' });
+});
+
 test('two batch files of one name are refused', async () => {
   const files = { 'a/test_batch.bin': batch(0), 'b/test_batch.bin': batch(1) };
   await refused(await archiveOf(files), /has two files named 'test_batch.bin'/);

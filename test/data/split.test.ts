@@ -117,7 +117,7 @@ test('a class without a training sample is refused by name, with its counts', ()
   assert.throws(
     () => splitSamples(untaught, classes, fractions),
     new RegExp(
-      `class 'dog' has no training sample \\(train 0, validation 0, test ${tests}\\); take more images \\('dataset.limit'\\)`,
+      `class 'dog' has no training sample \\(train 0, validation 0, test ${tests}\\); take more images \\('dataset.limit', 'dataset.source'\\)`,
     ),
   );
 });

@@ -53,6 +53,26 @@ async function flipOnDisk(key: string): Promise<void> {
   await file.write(byte, 0, 1, 5);
 }
 
+test('a manifest that could not be read back is not written', async () => {
+  const key = freshKey();
+  const manifest = { ...(await prepare(store, key, 'one')), generation: 0.5 };
+  await assert.rejects(commitManifest(store, key, schema, manifest), {
+    message: new RegExp(`${key}: not written, for it does not fit its schema: generation: `),
+  });
+  assert.equal(await store.head(key), undefined);
+});
+
+test('a winner that does not suffice is replaced by the next generation', async () => {
+  const key = freshKey();
+  await commitManifest(store, key, schema, await prepare(store, key, 'pruned'));
+  const whole = await prepare(store, key, 'whole');
+  const suffices = ({ note }: Note): boolean => note !== 'pruned';
+  const { outcome, manifest } = await commitManifest(store, key, schema, whole, { suffices });
+  assert.equal(outcome, 'replaced');
+  assert.deepEqual(manifest, { ...whole, generation: 1 });
+  assert.deepEqual(await readManifest(store, key, schema), manifest);
+});
+
 test('writeData stores bytes and files alike, and says name, key, size and SHA-256', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-commit-'));
   const path = join(folder, 'local');

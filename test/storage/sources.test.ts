@@ -144,9 +144,31 @@ test('a 404 is InvalidData at once, with address and status', async () => {
   answers = [fail(404)];
   await assert.rejects(downloadSource(address, target, options), {
     name: 'InvalidData',
-    message: `${address}: the server answers HTTP 404 Not Found`,
+    message: `${address}: the server answers HTTP 404 Not Found: give one that is there`,
   });
   assert.equal(ranges.length, 1);
+});
+
+test('a refusal that stays is InvalidData, one that passes is asked again', async () => {
+  for (const status of [401, 403, 404, 410]) {
+    answers = [fail(status)];
+    await assert.rejects(downloadSource(address, target, options), { name: 'InvalidData' });
+  }
+  for (const status of [408, 425, 429, 500, 502, 503]) {
+    answers = [fail(status)];
+    assert.deepEqual(await downloadSource(address, target, options), whole);
+  }
+});
+
+test('a server that stays away is Unavailable', async () => {
+  const closed = createServer().listen(0, '127.0.0.1');
+  await once(closed, 'listening');
+  const { port } = closed.address() as AddressInfo;
+  closed.close();
+  await assert.rejects(downloadSource(`http://127.0.0.1:${port}/a`, target, options), {
+    name: 'Unavailable',
+    message: /no answer after 6 tries .*ECONNREFUSED/,
+  });
 });
 
 test('another hash than asked for is InvalidData, says both and leaves no file', async () => {
@@ -186,8 +208,11 @@ test('a path, a file: address and an s3: address bring the same bytes', async ()
 });
 
 test('a source that is not there is InvalidData and named, whatever its kind', async () => {
-  for (const source of [join(folder, 'none'), 's3://datasets/none']) {
-    const expected = { name: 'InvalidData', message: `${source}: there is no such file` };
+  for (const [source, what] of [
+    [join(folder, 'none'), "file on the worker's machine"],
+    ['s3://datasets/none', 'object'],
+  ] as const) {
+    const expected = { name: 'InvalidData', message: `${source}: there is no such ${what}` };
     await assert.rejects(downloadSource(source, target, options), expected);
     await assert.rejects(describeSource(source, options), expected);
   }
@@ -196,13 +221,54 @@ test('a source that is not there is InvalidData and named, whatever its kind', a
 test('an http source describes itself by length, ETag and date', async () => {
   const expected = { address, length: archive.length, etag };
   assert.deepEqual(await describeSource(address, options), expected);
-  answers = [fail(405)];
-  assert.deepEqual(await describeSource(address, options), { address });
+});
+
+test('a server that answers GET alone, as for a presigned address, is described by it', async () => {
+  for (const status of [403, 405, 501]) {
+    answers = [fail(status)];
+    const expected = { address, length: archive.length, etag };
+    assert.deepEqual(await describeSource(address, options), expected);
+  }
+  answers = [fail(403), fail(403)];
+  await assert.rejects(describeSource(address, options), {
+    name: 'InvalidData',
+    message: `${address}: the server answers HTTP 403 Forbidden: give one that needs no login, or a presigned one that has not run out`,
+  });
+});
+
+test('what is no regular file is refused, and never read', async () => {
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  for (const [source, rule] of [
+    [folder, /: is a folder: give the path of a file$/],
+    [pipe, /: is no regular file/],
+    ['/dev/zero', /: is no regular file/],
+    [pathToFileURL(folder).href, /: is a folder/],
+    [`${folder}/a\0b`, /: the worker can't read it/],
+    [`${folder}/${'a'.repeat(300)}`, /: the worker can't read it/],
+  ] as const) {
+    const expected = { name: 'InvalidData', message: rule };
+    await assert.rejects(describeSource(source, options), expected);
+    await assert.rejects(downloadSource(source, target, options), expected);
+  }
+});
+
+const isRoot = process.getuid?.() === 0;
+test("a file that the worker's user may not read is refused", { skip: isRoot }, async () => {
+  const path = join(folder, 'secret');
+  await writeFile(path, archive, { mode: 0 });
+  const expected = { name: 'InvalidData', message: /: the worker can't read it: let its user/ };
+  await assert.rejects(describeSource(path, options), expected);
+  await assert.rejects(downloadSource(path, target, options), expected);
 });
 
 test('an address of no known kind is refused with what there is', async () => {
   for (const [source, rule] of [
     ['ftp://host/file', /use a path, file, http\(s\), s3 or npm/],
+    ['http://', /http\(s\):\/\/host\/path/],
+    ['https://me:secret@host/file', /with no user and password/],
+    ['file://host/file', /file:\/\/\/path/],
+    ['data/cifar.tar.gz', /give the path from \/ on/],
     ['s3://bucket-alone', /s3:\/\/bucket\/key/],
     ['npm:name-alone', /npm:name@version/],
     ['npm:--flag@1.0.0', /npm:name@version/],

@@ -1,0 +1,29 @@
+/** Weights' files as Keras lays them out, with made values. */
+import { File, ready } from 'h5wasm/node';
+import type { Group } from 'h5wasm/node';
+import { backboneOf } from '../../model/pretrained.ts';
+import type { Architecture } from '../../model/resnet50.ts';
+
+interface FileVariable {
+  readonly name: string;
+  readonly shape: readonly (number | null)[];
+}
+
+/** Writes all variables of the backbone, or those that `change` makes of them. */
+export async function writeKerasFile(
+  path: string,
+  architecture: Architecture,
+  change: (variables: readonly FileVariable[]) => readonly FileVariable[] = (same) => same,
+): Promise<void> {
+  await ready;
+  const file = new File(path, 'w');
+  for (const { name, shape } of change(backboneOf(architecture))) {
+    const [layer, part] = name.split('/') as [string, string];
+    const outer = (file.get(layer) ?? file.create_group(layer)) as Group;
+    const group = (outer.get(layer) ?? outer.create_group(layer)) as Group;
+    const sizes = shape as number[];
+    const data = new Float32Array(sizes.reduce((product, size) => product * size, 1)).fill(0.5);
+    group.create_dataset({ name: `${part}:0`, data, shape: sizes, dtype: '<f' });
+  }
+  file.close();
+}
