@@ -28,7 +28,7 @@ export function dataActivities(services: DataServices) {
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),
     ingestWeights: (input: WeightsInput) => durable((step) => ingestWeights(services, input, step)),
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
-    openStage: (stage: PartedStage) => durable(() => openStage(services, stage)),
+    openStage: (stage: PartedStage) => durable((step) => openStage(services, stage, step)),
     writeShard: (input: PartInput<BaseShards>) =>
       durable((step) => writeShard(services, input, step)),
     augmentShard: (input: PartInput<AugmentedShards>) =>

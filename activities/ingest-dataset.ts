@@ -45,7 +45,7 @@ export interface NamedDataset {
     readonly address: string;
     readonly sha256?: string;
     readonly integrity?: string;
-    read(stream: Readable): Promise<CifarDataset>;
+    readonly read: (stream: Readable) => Promise<CifarDataset>;
   }[];
 }
 

@@ -3,12 +3,17 @@ import { stageManifestKey } from '../contract/keys.ts';
 import { shardSetManifestSchema } from '../contract/manifests.ts';
 import type { OpenedStage, PartedStage } from '../contract/stages.ts';
 import { readManifest } from '../storage/commit.ts';
+import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { describeStage, intact } from './stages.ts';
 
-export async function openStage({ store }: DataServices, stage: PartedStage): Promise<OpenedStage> {
+export async function openStage(
+  { store }: DataServices,
+  stage: PartedStage,
+  { signal }: Step,
+): Promise<OpenedStage> {
   const { digest, parts, samples } = await describeStage(store, stage);
   const key = stageManifestKey(digest);
-  const sealed = await intact(() => readManifest(store, key, shardSetManifestSchema));
+  const sealed = await intact(() => readManifest(store, key, shardSetManifestSchema, { signal }));
   return { digest, parts, samples, sealed: sealed !== undefined };
 }

@@ -58,7 +58,7 @@ export function backboneOf(architecture: Architecture): NetworkVariable[] {
 interface Weight {
   readonly shape: readonly number[];
   /** Read from the file at each call. */
-  values(): Float32Array;
+  readonly values: () => Float32Array;
 }
 
 function refuseUnlessAll(

@@ -13,7 +13,7 @@ import type { Settings } from './settings.ts';
 export const trainerScript = new URL(import.meta.resolve('./trainer.ts'));
 
 /** Services, and how to let go of them. */
-export type Opened<T> = T & { close(): Promise<void> };
+export type Opened<T> = T & { readonly close: () => Promise<void> };
 
 export async function openDataServices(settings: Settings): Promise<Opened<DataServices>> {
   const { bucket, endpoint, region, stateDirectory } = settings;

@@ -18,7 +18,7 @@ export async function runWorker(options: OwnOptions): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   // Forked, but the supervisor may be gone before anybody listened.
   const endAtOnce = (): never => process.exit(1);
-  if (process.connected === false) endAtOnce();
+  if (process.send && !process.connected) endAtOnce();
   process.once('disconnect', endAtOnce);
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions ?? {});

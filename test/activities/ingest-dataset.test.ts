@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -55,12 +55,14 @@ let downloads: string[];
 let services: Awaited<ReturnType<typeof openTestServices>>;
 
 before(async () => {
-  server = createServer(async ({ method, url }, outgoing) => {
+  server = createServer(({ method, url }, outgoing) => {
     if (method === 'GET') downloads.push(url!);
-    const { body, etag, status = 200, until } = served.get(url!) ?? missing;
-    await until;
-    outgoing.writeHead(status, { 'content-length': body.length, ...(etag && { etag }) });
-    outgoing.end(method === 'HEAD' ? undefined : body);
+    const { body, etag, status = 200, until = Promise.resolve() } = served.get(url!) ?? missing;
+    const answer = (): ServerResponse =>
+      outgoing
+        .writeHead(status, { 'content-length': body.length, ...(etag && { etag }) })
+        .end(method === 'HEAD' ? undefined : body);
+    void until.then(answer);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
