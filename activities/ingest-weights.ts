@@ -31,24 +31,31 @@ const official: Record<Config['model']['architecture'], { address: string; md5: 
   },
 };
 
-/**
- * Returns the stage's digest, which follows from the file's bytes. Throws `InvalidData` when the
- * file does not fit the architecture: before a trainer waits for it.
- */
+export interface IngestedWeights {
+  /** Follows from the file's bytes. */
+  readonly digest: string;
+  /** Variables that the network takes from the file. */
+  readonly loaded: number;
+  /** Names of variables in the file that it does not take: the file's own head. */
+  readonly skipped: readonly string[];
+}
+
+/** Throws `InvalidData` when the file does not fit the architecture: before a trainer waits for it. */
 export async function ingestWeights(
   services: DataServices,
   { model }: WeightsInput,
   step: Step,
-): Promise<string> {
+): Promise<IngestedWeights> {
   const { weights: value, weightsSha256, architecture } = model;
   const known = value === 'imagenet' ? official[architecture] : undefined;
   const source = { value, address: known?.address ?? value, sha256: weightsSha256 };
-  const take = async ({ path, sha256 }: { path: string; sha256: string }): Promise<string> => {
-    if (known) await expectMd5(path, known.md5);
+  const take = async (file: { path: string; sha256: string }): Promise<IngestedWeights> => {
+    if (known) await expectMd5(file.path, known.md5);
     // HDF5 costs seconds to load, which few runs need.
     const { checkPretrained } = await import('../model/pretrained.ts');
-    await checkPretrained(architectures[architecture], path);
-    return store(services, source.address, { path, sha256 }, step);
+    const { loaded, skipped } = await checkPretrained(architectures[architecture], file.path);
+    const digest = await store(services, source.address, file, step);
+    return { digest, loaded: loaded.length, skipped };
   };
   return inTurn(value, step, () =>
     blaming('model.weights', () => withDownload(services, source, step, take)),

@@ -68,7 +68,7 @@ const modelSchema = z.strictObject({
     .default(32),
   /** Share of the features that is dropped before the head in training. */
   dropout: z.number().min(0).max(0.95).default(0.5),
-  /** `none` (from scratch), `imagenet` (Keras's official file), or the address of a Keras .h5 file. */
+  /** `none` (from scratch), `imagenet` (Keras's official file), or the address of an .h5 or .weights.h5 file that Keras wrote. */
   weights: z.string().min(1).default('none'),
   weightsSha256: sha256.optional(),
   /** What learns: everything, the new head, the head and every BatchNorm, or all from a stage on. */

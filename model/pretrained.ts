@@ -1,5 +1,6 @@
-/** Pretrained weights from a Keras .h5 file, as keras.applications publishes them. */
+/** Pretrained weights from a file that Keras wrote: an .h5 as keras.applications publishes them, or a .weights.h5. */
 import { Dataset, File, ready } from 'h5wasm/node';
+import type { Group } from 'h5wasm/node';
 import { NightshiftError } from '../contract/failures.ts';
 import { Graph } from './graph/graph.ts';
 import { layersOn } from './layers.ts';
@@ -8,36 +9,37 @@ import type { Program } from './program.ts';
 import { backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
 
-/** What a file gave: names of variables. */
+/** What a file gives: names of variables. */
 export interface PretrainedReport {
   readonly loaded: readonly string[];
-  /** In the file, but not in the network. */
+  /** In the file, but not in the network: its own head. */
   readonly skipped: readonly string[];
-  /** In the network, but not in the file: they begin from the seed. */
-  readonly fresh: readonly string[];
 }
 
 /**
- * Gives the backbone its values. The head is new. Throws `InvalidData` when the file is no HDF5
+ * Gives the backbone its values; the head begins from the seed. Throws `InvalidData` when the file is no HDF5
  * file, lacks a variable of the backbone, or has one of another shape; nothing is then loaded.
  */
-export async function loadPretrained(program: Program, path: string): Promise<PretrainedReport> {
+export async function loadPretrained(program: Program, path: string): Promise<void> {
   const wanted = program.variables.filter(({ name }) => !name.startsWith('head/'));
-  return withKerasWeights(path, (weights) => {
+  await withKerasWeights(path, (weights) => {
     refuseUnlessAll(wanted, weights);
-    program.assign(new Map([...weights].map(([name, { values }]) => [name, values()])));
-    const loaded = wanted.map(({ name }) => name);
-    return {
-      loaded,
-      skipped: [...weights.keys()].filter((name) => !loaded.includes(name)),
-      fresh: program.variables.map(({ name }) => name).filter((name) => !loaded.includes(name)),
-    };
+    program.assign(new Map(wanted.map(({ name }) => [name, weights.get(name)!.values()])));
   });
 }
 
-/** Throws as `loadPretrained` would, without a program: needs no TensorFlow. */
-export async function checkPretrained(architecture: Architecture, path: string): Promise<void> {
-  await withKerasWeights(path, (weights) => refuseUnlessAll(backboneOf(architecture), weights));
+/** What `loadPretrained` would load; throws as it would. Needs no TensorFlow. */
+export async function checkPretrained(
+  architecture: Architecture,
+  path: string,
+): Promise<PretrainedReport> {
+  const wanted = backboneOf(architecture);
+  return withKerasWeights(path, (weights) => {
+    refuseUnlessAll(wanted, weights);
+    const loaded = wanted.map(({ name }) => name);
+    const skipped = [...weights.keys()].filter((name) => !loaded.includes(name));
+    return { loaded, skipped };
+  });
 }
 
 /** The variables of a backbone, which are those of images of any size. */
@@ -76,7 +78,7 @@ function refuseUnlessAll(
   }
 }
 
-/** The file's float32 variables by `<layer>/<variable>`: a dataset lies at `/<layer>/<layer>/<variable>:0`. */
+/** The file's float32 variables by `<layer>/<variable>`. */
 async function withKerasWeights<T>(
   path: string,
   use: (weights: ReadonlyMap<string, Weight>) => T,
@@ -90,8 +92,7 @@ async function withKerasWeights<T>(
     for (const key of file.paths()) {
       const entry = file.get(key);
       if (!(entry instanceof Dataset) || entry.dtype !== '<f') continue;
-      const [layer = '', variable = ''] = key.split('/').slice(-2);
-      weights.set(`${layer}/${variable.replace(/:0$/, '')}`, {
+      weights.set(nameOf(file, key), {
         shape: entry.shape ?? [],
         values: () => entry.value as Float32Array,
       });
@@ -102,8 +103,27 @@ async function withKerasWeights<T>(
   }
 }
 
+/** The order in which Keras 3 numbers a layer's variables. */
+const numbered = {
+  norm: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
+  other: ['kernel', 'bias'],
+};
+
+/**
+ * `<layer>/<variable>` of a dataset: in the older layout it lies at `/<layer>/<layer>/<variable>:0`,
+ * in that of `.weights.h5` at `.../vars/<number>`, where the group has the layer's name.
+ */
+function nameOf(file: File, key: string): string {
+  const parts = key.split('/');
+  const [parent, last] = [parts.at(-2), parts.at(-1)!];
+  if (parent !== 'vars') return `${parent}/${last.replace(/:0$/, '')}`;
+  const group = file.get(parts.slice(0, -1).join('/')) as Group;
+  const names = group.keys().length === numbered.norm.length ? numbered.norm : numbered.other;
+  return `${group.attrs['name']?.value as string}/${names[Number(last)]}`;
+}
+
 const invalid = (problem: string): NightshiftError =>
   new NightshiftError(
     'InvalidData',
-    `the weights' file ${problem}: give the .h5 file that Keras publishes for model.architecture, without its top`,
+    `the weights' file ${problem}: give an .h5 or .weights.h5 file of Keras's model.architecture`,
   );

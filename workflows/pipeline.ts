@@ -17,11 +17,16 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
 
   const { preset, config } = await progress.stage('configure', () => quick.resolveConfig(input));
   progress.preset(preset);
-  const dataset = await progress.stage('ingest', () =>
-    data.ingestDataset({ source: config.dataset.source, sha256: config.dataset.sha256 }),
-  );
-  const weights =
-    config.model.weights === 'none' ? null : await data.ingestWeights({ model: config.model });
+  const { dataset, weights } = await progress.stage('ingest', async () => ({
+    dataset: await data.ingestDataset({
+      source: config.dataset.source,
+      sha256: config.dataset.sha256,
+    }),
+    weights:
+      config.model.weights === 'none'
+        ? undefined
+        : await data.ingestWeights({ model: config.model }),
+  }));
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
   const numerics = model.resolveNumerics({ config, classes: dataset.classes });
   numerics.catch(() => undefined);
@@ -37,7 +42,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     config,
     classes: dataset.classes,
     split: split.digest,
-    weights,
+    weights: weights?.digest ?? null,
     train: base.train.digest,
     validation: base.validation.digest,
     samples: split.samples.train,

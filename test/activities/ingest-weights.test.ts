@@ -4,6 +4,8 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { ingestWeights } from '../../activities/ingest-weights.ts';
+import type { IngestedWeights } from '../../activities/ingest-weights.ts';
+import { backboneOf } from '../../model/pretrained.ts';
 import { configSchema } from '../../contract/config.ts';
 import { stageManifestKey } from '../../contract/keys.ts';
 import { weightsManifestSchema } from '../../contract/manifests.ts';
@@ -21,18 +23,20 @@ beforeEach(async () => {
 });
 afterEach(() => services.remove());
 
-const ingest = (): Promise<string> => {
+const ingest = (): Promise<IngestedWeights> => {
   const { model } = configSchema.parse({ model: { weights: path } });
   return ingestWeights(services, { model }, testStep());
 };
 
 test('a file that fits is stored as it is', async () => {
   await writeKerasFile(path, architectures.resnet50v2);
-  const digest = await ingest();
+  const { digest, loaded, skipped } = await ingest();
+  assert.equal(loaded, backboneOf(architectures.resnet50v2).length);
+  assert.deepEqual(skipped, []);
   const key = stageManifestKey(digest);
   const manifest = await readManifest(services.store, key, weightsManifestSchema, { deep: true });
   assert.equal(manifest!.files[0]!.sha256, sha256Hex(await readFile(path)));
-  assert.equal(await ingest(), digest);
+  assert.equal((await ingest()).digest, digest);
   assert.deepEqual(await readdir(services.downloads), []);
 });
 

@@ -38,7 +38,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
   return {
     resolveConfig,
     ingestDataset: async () => ({ digest, classes: ['cat', 'dog'], samples: 100 }),
-    ingestWeights: async () => digest,
+    ingestWeights: async () => ({ digest, loaded: 1, skipped: [] }),
     splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
     openStage: async (stage) => ({
       digest: digestOf(stage),
