@@ -18,7 +18,7 @@ interface Figures {
   readonly startSeconds: number;
 }
 
-type Row = (typeof rows)[number];
+type Row = Pick<Spec, 'task' | 'size' | 'batch'> & { readonly name: string };
 
 const usage = `npm run bench -- engine [options]
   --row <name>       one of ${rows.map(({ name }) => name).join(', ')}; may be repeated (default: all)
@@ -54,18 +54,31 @@ export async function bench(args: string[]): Promise<void> {
         values.only.length === 0 ||
         values.only.some((text) => name.includes(text)),
     );
-    const figures: Record<string, Figures[]> = {};
-    for (let round = 0; round < Number(values.rounds); round += 1) {
-      for (const contestant of all) {
-        const one = await run(python, row, contestant, Number(values.seconds));
-        if (one) (figures[contestant.name] ??= []).push(one);
-        if (!values.json) console.error(progressLine(row, round, contestant, one));
-      }
-    }
+    const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+    const figures = await measureRow(python, row, all, rounds, seconds);
     results[row.name] = figures;
     if (!values.json) console.log(table(row, figures));
   }
   if (values.json) console.log(JSON.stringify(results, null, 1));
+}
+
+/** The figures of each contestant's rounds, taken in turn. */
+export async function measureRow(
+  python: string,
+  row: Row,
+  all: readonly Contestant[],
+  rounds: number,
+  seconds: number,
+): Promise<Record<string, Figures[]>> {
+  const figures: Record<string, Figures[]> = {};
+  for (let round = 0; round < rounds; round += 1) {
+    for (const contestant of all) {
+      const one = await run(python, row, contestant, seconds);
+      if (one) (figures[contestant.name] ??= []).push(one);
+      console.error(progressLine(row, round, contestant, one));
+    }
+  }
+  return figures;
 }
 
 /** Undefined when the contestant can't do the task. */

@@ -7,11 +7,12 @@ from measure import classes, measure, spec
 from resnet50v2 import ResNet50V2
 
 size, batch = spec["size"], spec["batch"]
-model = ResNet50V2(classes).to(memory_format=torch.channels_last)
+device = "cuda" if torch.cuda.is_available() else "cpu"
+model = ResNet50V2(classes).to(device, memory_format=torch.channels_last)
 raw = np.random.default_rng(0).integers(0, 256, (batch, 3, size, size), np.uint8)
-images = torch.from_numpy(raw).to(memory_format=torch.channels_last)
-labels = torch.arange(batch) % classes
-autocast = torch.autocast("cpu", torch.bfloat16, enabled=spec["precision"] == "bfloat16")
+images = torch.from_numpy(raw).to(device, memory_format=torch.channels_last)
+labels = torch.arange(batch, device=device) % classes
+autocast = torch.autocast(device, torch.bfloat16, enabled=spec["precision"] == "bfloat16")
 
 if spec["task"] == "predict":
     model.eval()
@@ -20,7 +21,7 @@ if spec["task"] == "predict":
     @torch.inference_mode()
     def step():
         with autocast:
-            run(images.float() / 255).softmax(1).float().numpy()
+            run(images.float() / 255).softmax(1).float().cpu().numpy()
 
 else:
     model.train()

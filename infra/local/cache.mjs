@@ -12,6 +12,7 @@ import { checkDisk } from './prerequisites.mjs';
  * @property {string} name
  * @property {unknown} key What the outcome depends on, beside the recipe's own file.
  * @property {string} file The recipe's own file: a changed recipe makes a new entry.
+ * @property {number} [neededGiB] On disk, and for a while in making it; 3 without it.
  * @property {(directory: string) => Promise<void>} make Fills the folder.
  */
 
@@ -36,7 +37,7 @@ export async function cached(recipe, log) {
   const entry = join(cacheRoot(), `${recipe.name}-${digest.slice(0, 16)}`);
   if (existsSync(entry)) return entry;
 
-  checkDisk(cacheRoot());
+  checkDisk(cacheRoot(), recipe.neededGiB);
   let waits = false;
   const unlock = await lock(`${entry}.lock`, ({ pid, host }) => {
     if (!waits) log(`${recipe.name}: process ${pid} on ${host} makes it, waiting`);

@@ -8,9 +8,6 @@ import { mkdirSync, statfsSync } from 'node:fs';
  */
 
 const targets = ['linux-x64', 'linux-arm64', 'darwin-arm64'];
-/** The unpacked tools, and what building them needs for a while. */
-const neededGiB = 3;
-
 /**
  * @returns {Platform}
  * @throws {Error} one line: what is missing, and the remedy
@@ -43,8 +40,9 @@ export function checkNode() {
 /**
  * Only asked before something is built.
  * @param {string} directory
+ * @param {number} [neededGiB]
  */
-export function checkDisk(directory) {
+export function checkDisk(directory, neededGiB = 3) {
   mkdirSync(directory, { recursive: true });
   const { bavail, bsize } = statfsSync(directory);
   const gib = (bavail * bsize) / 2 ** 30;

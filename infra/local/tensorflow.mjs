@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { cudaLibraries, cudaTensorflow, cudaWheels, wantsCuda } from './cuda.mjs';
 import { unpackWheel } from './pip.mjs';
 import { findCompiler } from './prerequisites.mjs';
 
@@ -43,19 +44,24 @@ const libraries = String.raw`^tensorflow/libtensorflow_(cc|framework)\.(so\.2|2\
 const headers = String.raw`^tensorflow/include/(tensorflow/c|tensorflow/core/platform|xla/tsl|tsl)/.*\.h$`;
 
 /**
- * An entry holds `tensorflow/` with the two libraries, and `tfjs_binding.node` that finds them there.
+ * An entry holds `tensorflow/` with the two libraries, `tfjs_binding.node` that finds them there,
+ * and for a GPU `nvidia/`, where they look for CUDA.
  * @param {Platform} platform
  * @returns {import('./cache.mjs').Recipe}
  */
 export function tensorflowRecipe({ target, libc }) {
-  const wheel = wheels[target];
+  const cuda = wantsCuda();
+  const wheel = cuda ? cudaTensorflow : wheels[target];
+  const beside = cuda ? cudaWheels : [];
   return {
-    name: 'tensorflow',
-    key: { wheel, target, libc, addon: '4.22.0' },
+    name: cuda ? 'tensorflow-cuda' : 'tensorflow',
+    key: { wheel, beside, target, libc, addon: '4.22.0' },
     file: import.meta.filename,
+    ...(cuda && { neededGiB: 10 }),
     async make(directory) {
       const compiler = findCompiler();
       await unpackWheel(wheel, directory, `${libraries}|${headers}`);
+      for (const one of beside) await unpackWheel(one, directory, cudaLibraries);
       await compileAddon(compiler, directory);
       await rm(join(directory, 'tensorflow/include'), { recursive: true });
     },

@@ -43,7 +43,9 @@ test('a file without a variable, or of another architecture, is refused with its
   await writeKerasFile(path, tiny('v2'), (all) =>
     all.filter(({ name }) => name !== 'post_bn/gamma'),
   );
-  await refused(/^the weights' file has no variable post_bn\/gamma: give an \.h5 or \.weights\.h5 file/);
+  await refused(
+    /^the weights' file has no variable post_bn\/gamma: give an \.h5 or \.weights\.h5 file/,
+  );
   await writeKerasFile(path, tiny('v2'));
   await refused(/has no variable conv1_bn\/gamma/, tiny('v1'));
 });

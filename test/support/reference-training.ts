@@ -26,6 +26,7 @@ export interface ReferenceTraining {
 export function openReferenceTraining(
   settings: Pick<Config['model'], 'architecture' | 'imageSize' | 'trainable'>,
   batchSize: number,
+  compute: 'float32' | 'bfloat16' = 'float32',
 ): ReferenceTraining {
   // From scratch nothing may be frozen, but here it is.
   const { model: whole } = configSchema.parse({
@@ -37,7 +38,7 @@ export function openReferenceTraining(
     architecture: architectureOf(model),
     step: { optimizer, weightDecay: 0, labelSmoothing: 0 },
     classes,
-    compute: 'float32',
+    compute,
     scaling: 'zero-one',
     pretrained: true,
   });
