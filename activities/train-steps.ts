@@ -48,11 +48,28 @@ export async function trainSteps(
   return services.trainer.use(program, async (trainer) => {
     try {
       return await trainSegment(services, input, step, trainer);
+    } catch (error) {
+      throw isDiverged(error) ? await withNewestCheckpoint(services, inputs.run, error) : error;
     } finally {
       // This worker may be about to end, and what it saved with it.
       if (step.signal.aborted) await services.uploads.settled(inputs.run);
     }
   });
+}
+
+const isDiverged = (error: unknown): error is NightshiftError =>
+  error instanceof NightshiftError && error.type === 'Diverged';
+
+/** Says where a run with other settings could go on from. */
+async function withNewestCheckpoint(
+  { uploads }: ModelServices,
+  run: string,
+  { type, message }: NightshiftError,
+): Promise<NightshiftError> {
+  await uploads.settled(run);
+  const newest = uploads.durable(run);
+  const where = newest ? `its newest checkpoint is of step ${newest.step}` : 'it has no checkpoint';
+  return new NightshiftError(type, `${message}; run ${run}: ${where}`);
 }
 
 async function trainSegment(

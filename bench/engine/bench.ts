@@ -1,5 +1,5 @@
 /** The engine against its peers: the same network, batch and task, each in a process of its own, in turn. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { peersPython } from '../peers.mjs';
 import { spread, spreadText } from '../statistics.ts';
+import { forwardFlops } from './flops.ts';
 import { contestants, rows } from './spec.ts';
 import type { Contestant, Spec } from './spec.ts';
 
@@ -46,6 +47,7 @@ export async function bench(args: string[]): Promise<void> {
     return;
   }
   const python = await peersPython('engines');
+  const peaks = { float32: gemmPeak('float32'), bfloat16: gemmPeak('bfloat16') };
   const results: Record<string, Record<string, Figures[]>> = {};
   for (const row of chosen) {
     const all = contestants(row.task).filter(
@@ -57,7 +59,7 @@ export async function bench(args: string[]): Promise<void> {
     const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
     const figures = await measureRow(python, row, all, rounds, seconds);
     results[row.name] = figures;
-    if (!values.json) console.log(table(row, figures));
+    if (!values.json) console.log(table(row, figures, peaks));
   }
   if (values.json) console.log(JSON.stringify(results, null, 1));
 }
@@ -116,11 +118,29 @@ function progressLine(row: Row, round: number, { name }: Contestant, one?: Figur
   return `${row.name}, round ${round + 1}: ${name} ${figure}, load ${loadavg()[0]!.toFixed(1)}`;
 }
 
-function table(row: Row, figures: Readonly<Record<string, Figures[]>>): string {
+/** FLOP/s of matrix products, by the library that computes the steps. */
+function gemmPeak(precision: Spec['precision']): number {
+  const script = join(import.meta.dirname, 'gemm.ts');
+  const said = execFileSync(process.execPath, ['--import', 'tsx', script, precision], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  return (JSON.parse(said) as { flops: number }).flops;
+}
+
+/** A step is a forward pass and twice as much backward; with a frozen backbone, or none to train, a forward pass. */
+const passes = { train: 3, head: 1, predict: 1 } as const;
+
+function table(
+  row: Row,
+  figures: Readonly<Record<string, Figures[]>>,
+  peaks: Readonly<Record<Spec['precision'], number>>,
+): string {
   const speed = (name: string): number =>
     spread(figures[name]!.map(({ imagesPerSecond }) => imagesPerSecond)).median;
   const names = Object.keys(figures).toSorted((a, b) => speed(b) - speed(a));
   const best = Math.max(...names.filter((name) => !name.startsWith('Nightshift')).map(speed));
+  const flops = passes[row.task] * forwardFlops(row.size);
   const lines = names.map((name) => {
     const of = (key: keyof Figures, digits: number): string =>
       spreadText(spread(figures[name]!.map((one) => one[key])), digits);
@@ -128,6 +148,7 @@ function table(row: Row, figures: Readonly<Record<string, Figures[]>>): string {
       name,
       of('imagesPerSecond', 1),
       (speed(name) / best).toFixed(2),
+      `${((100 * speed(name) * flops) / peaks[name.endsWith('float32') ? 'float32' : 'bfloat16']).toFixed(0)} %`,
       of('cpuSecondsPerImage', 5),
       of('peakMb', 0),
       of('startSeconds', 1),
@@ -135,9 +156,9 @@ function table(row: Row, figures: Readonly<Record<string, Figures[]>>): string {
   });
   const n = Math.min(...Object.values(figures).map(({ length }) => length));
   return `
-${row.name}: ${row.task}, ${row.size} px, batch ${row.batch}; medians (min to max), n = ${n}; ${cpus()[0]!.model}, ${cpus().length} cores
+${row.name}: ${row.task}, ${row.size} px, batch ${row.batch}; medians (min to max), n = ${n}; ${cpus()[0]!.model}, ${cpus().length} cores; matrix products ${(peaks.float32 / 1e9).toFixed(0)} GFLOP/s in float32, ${(peaks.bfloat16 / 1e9).toFixed(0)} in bfloat16
 
-| | images/s | of the best peer | CPU s an image | peak MB | s to the first step |
-|---|---|---|---|---|---|
+| | images/s | of the best peer | of the GEMM peak | CPU s an image | peak MB | s to the first step |
+|---|---|---|---|---|---|---|
 ${lines.join('\n')}`;
 }

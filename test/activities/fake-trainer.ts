@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainerHost, WarmTrainer } from '../../activities/trainer-host.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import type { Numerics } from '../../contract/timeline.ts';
 import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
 import type { FromTrainer, ToTrainer } from '../../model/trainer-messages.ts';
@@ -14,10 +15,13 @@ export interface FakeTrainer extends TrainerHost {
   readonly asked: ToTrainer['type'][];
   /** Forgets its state, as a process does that was killed. */
   die(): void;
+  /** The loss of the step after this one will not be a number. */
+  divergeAfter(step: number): void;
 }
 
 export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   let state = Number.NaN;
+  let divergesAfter = Infinity;
   const asked: ToTrainer['type'][] = [];
 
   function answer(request: ToTrainer, onEvent: (event: TrainerEvent) => void): FromTrainer {
@@ -37,6 +41,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     const { fromStep, toStep, saveAt, directory } = request.request;
     if (state !== fromStep) throw new Error(`the state is that of step ${state}, not ${fromStep}`);
     for (let since = state; state < toStep;) {
+      if (state === divergesAfter) throw new NightshiftError('Diverged', `step ${state}: no loss`);
       state += 1;
       onEvent({ type: 'step', step: state, loss: 1, learningRate: 0.1, imagesPerSecond: 1 });
       if (!saveAt.includes(state)) continue;
@@ -82,6 +87,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     get state() {
       return state;
     },
+    divergeAfter: (step) => void (divergesAfter = step),
     die() {
       state = Number.NaN;
       trainer.stateKey = undefined;

@@ -211,6 +211,15 @@ test('after a change of hardware the old states lead up to it, and the new ones 
   assert.equal(await isStored(20), false);
 });
 
+test('a loss that is no number ends the segment, and the newest checkpoint is named', async () => {
+  trainer.divergeAfter(7);
+  await assert.rejects(segment(0, 10), {
+    name: 'Diverged',
+    message: 'step 7: no loss; run run-1: its newest checkpoint is of step 5',
+  });
+  assert.ok(await isStored(5));
+});
+
 test('a stopped segment has stored what it saved before it hands back', async () => {
   const stop = new AbortController();
   const onReport = (beat: unknown): void => {
