@@ -126,7 +126,14 @@ async function launch(settings: Launch): Promise<Server> {
   return { address, process: identity, answers, stop };
 }
 
-/** In a process group of its own, so that a terminal's Ctrl-C goes to the supervisor alone. */
+/** Waits for a line on its input; when that closes without one, it ends. */
+const onceTold = 'read told && exec "$0" "$@" < /dev/null';
+
+/**
+ * In a process group of its own, so that a terminal's Ctrl-C goes to the supervisor alone. It
+ * becomes the server only once `onSpawn` has returned: a supervisor killed before it has written
+ * the process down leaves none.
+ */
 async function spawnServer({
   binary,
   args,
@@ -135,12 +142,15 @@ async function spawnServer({
   onSpawn,
 }: Launch): Promise<ProcessIdentity> {
   const spawnWith = (out: number | 'ignore') => {
-    const stdio: StdioOptions = ['ignore', out, out];
-    return spawn(binary, args, { detached: true, stdio, env: localEnvironment(environment) });
+    const stdio: StdioOptions = ['pipe', out, out];
+    const env = localEnvironment(environment);
+    return spawn('/bin/sh', ['-c', onceTold, binary, ...args], { detached: true, stdio, env });
   };
   const child = log ? withLog(log, spawnWith) : spawnWith('ignore');
   const identity = child.pid === undefined ? undefined : identify(child.pid);
   if (identity) onSpawn?.(identity);
+  // It may have ended already; whether it lives is looked at anyway.
+  child.stdin?.on('error', () => undefined).end('go\n');
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve).once('error', reject);
   });
