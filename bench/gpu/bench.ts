@@ -5,7 +5,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { setUp } from '../../infra/local/setup.mjs';
 import { measureRow } from '../engine/bench.ts';
 import type { Contestant } from '../engine/spec.ts';
 
@@ -27,7 +26,6 @@ export async function bench(args: string[]): Promise<void> {
     },
   });
   if (values.help) return console.log(usage);
-  await setUp(console.error);
   const parity = Object.fromEntries(
     (['float32', 'bfloat16'] as const).map((precision) => [precision, run('parity', precision)]),
   );
