@@ -1,14 +1,13 @@
 /** The activities of a data worker. None of them loads TensorFlow. */
-import { pruneCheckpoints } from '../model/checkpoint.ts';
-import type { TrainingInputs } from '../contract/stages.ts';
 import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../contract/stages.ts';
-import type { Decision } from '../contract/timeline.ts';
 import { augmentShard } from './augment-shard.ts';
 import { durable } from './durable.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
 import { ingestWeights } from './ingest-weights.ts';
 import type { WeightsInput } from './ingest-weights.ts';
+import { keepMilestone } from './keep-milestone.ts';
+import type { MilestoneInput } from './keep-milestone.ts';
 import { openStage } from './open-stage.ts';
 import { resolveConfig } from './resolve-config.ts';
 import { sealStage } from './seal-stage.ts';
@@ -19,12 +18,9 @@ import { writeReport } from './write-report.ts';
 import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
 
-/** Checkpoints whose weights are kept whatever their worth: the newest, and one to fall back on. */
-const newestKept = 2;
-
 export function dataActivities(services: DataServices) {
   return {
-    resolveConfig: (input?: unknown) => durable(() => resolveConfig(input)),
+    resolveConfig: (input?: unknown) => durable(() => resolveConfig(services, input)),
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),
     ingestWeights: (input: WeightsInput) => durable((step) => ingestWeights(services, input, step)),
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
@@ -34,17 +30,7 @@ export function dataActivities(services: DataServices) {
     augmentShard: (input: PartInput<AugmentedShards>) =>
       durable((step) => augmentShard(services, input, step)),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
-    pruneCheckpoints: (input: {
-      inputs: TrainingInputs;
-      timeline: readonly Decision[];
-      keepSteps: readonly number[];
-    }) =>
-      durable(() =>
-        pruneCheckpoints(services.store, input.inputs, input.timeline, {
-          newest: newestKept,
-          steps: input.keepSteps,
-        }),
-      ),
+    keepMilestone: (input: MilestoneInput) => durable(() => keepMilestone(services, input)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

@@ -28,6 +28,8 @@ export interface IngestInput {
   readonly source: string;
   /** What the archive must hash to. */
   readonly sha256?: string | undefined;
+  /** The dataset that a run goes on with: the source is not asked while it is in the store. */
+  readonly digest?: string | undefined;
 }
 
 export interface IngestedDataset {
@@ -80,10 +82,18 @@ export async function ingestDataset(
   input: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
-  return inTurn(input.source, step, () =>
-    input.source === cifar10.name
+  const { source, digest } = input;
+  const there = digest === undefined ? undefined : await readDataset(services, digest, step);
+  if (there) return there;
+  const dataset = await inTurn(source, step, () =>
+    source === cifar10.name
       ? ingestNamed(services, cifar10, step)
       : blaming('dataset.source', () => ingestAddress(services, input, step)),
+  );
+  if (digest === undefined || dataset.digest === digest) return dataset;
+  throw new NightshiftError(
+    'InvalidData',
+    `dataset.source: ${source} gives another dataset now (${dataset.digest}) than the one that the run goes on with (${digest}), and that is not in the store any more; give its former address`,
   );
 }
 

@@ -1,13 +1,12 @@
 /** Predicts the images of one shard with a checkpoint's weights: JSON Lines, a row an image. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkpointManifestSchema } from '../contract/manifests.ts';
 import type { PartInput, Predictions } from '../contract/stages.ts';
-import { fetchBundle, manifestKeyOf, stateDigest } from '../model/checkpoint.ts';
+import { fetchBundle, readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
-import { makePart, readShardSet, required } from './stages.ts';
+import { makePart, readShardSet } from './stages.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 
@@ -56,7 +55,7 @@ async function loadCheckpoint(
   trainer: WarmTrainer,
   directory: string,
 ): Promise<void> {
-  const manifest = await required(store, manifestKeyOf(checkpoint), checkpointManifestSchema);
+  const manifest = await readCheckpoint(store, checkpoint);
   const stateKey = `weights ${stateDigest(manifest)}`;
   if (trainer.stateKey === stateKey) return;
   const prefix = await fetchBundle(store, manifest, directory);

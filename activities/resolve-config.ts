@@ -1,28 +1,74 @@
 /** Parses a run's input and fills every gap: a wrong key, value or combination ends the run at once. */
+import { z } from 'zod';
 import { configSchema } from '../contract/config.ts';
 import type { Config } from '../contract/config.ts';
-import { NightshiftError } from '../contract/failures.ts';
 import { defaultPreset, presetNames, presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
+import type { Takeover } from '../contract/stages.ts';
+import { readRunRecord } from '../model/run-record.ts';
+import { invalid } from './invalid-config.ts';
+import type { DataServices } from './services.ts';
+import { takeOver } from './take-over.ts';
 
 export interface ResolvedConfig {
-  readonly preset: PresetName;
+  readonly preset: string;
   readonly config: Config;
+  /** What is taken over from the run that `resumeFrom` names. */
+  readonly takeover?: Takeover;
 }
 
 /** Images in the datasets that are known by name. */
 const knownSamples: Readonly<Record<string, number>> = { cifar10: 60_000 };
 
-/** `input`: nothing, or `{ preset?, ...any part of the configuration }`. Throws `InvalidConfig` with a line a problem. */
-export async function resolveConfig(input?: unknown): Promise<ResolvedConfig> {
+/**
+ * `input`: nothing, or `{ preset?, ...any part of the configuration }`, or with `resumeFrom` (a run,
+ * by either of its ids, or `{ run, step }`) in the place of `preset`: what is left out comes from
+ * that run. Throws `InvalidConfig` with a line a problem.
+ */
+export async function resolveConfig(
+  { store }: Pick<DataServices, 'store'>,
+  input?: unknown,
+): Promise<ResolvedConfig> {
   if (input !== undefined && input !== null && !isRecord(input)) {
     throw invalid([`input: expected an object, got ${JSON.stringify(input)}`]);
   }
-  const { preset = defaultPreset, ...own } = input ?? {};
-  if (!isPreset(preset)) {
-    throw invalid([`preset: ${JSON.stringify(preset)} is none of ${presetNames.join(', ')}`]);
+  const { preset, resumeFrom, ...own } = input ?? {};
+  if (resumeFrom !== undefined) {
+    if (preset !== undefined) {
+      throw invalid([
+        'preset: not beside resumeFrom, whose run has a configuration; leave one out',
+      ]);
+    }
+    const place = parseResumeFrom(resumeFrom);
+    const record = await readRunRecord(store, place.run);
+    if (!record)
+      throw invalid([`resumeFrom: no run ${JSON.stringify(place.run)} is in this bucket`]);
+    const config = parseConfig(overlay(record.inputs.config, own));
+    const takeover = await takeOver(store, record, config, place.step);
+    return { preset: record.preset, config, takeover };
   }
-  const merged = overlay(presets[preset], own);
+  const name = preset ?? defaultPreset;
+  if (!isPreset(name)) {
+    throw invalid([`preset: ${JSON.stringify(name)} is none of ${presetNames.join(', ')}`]);
+  }
+  return { preset: name, config: parseConfig(overlay(presets[name], own)) };
+}
+
+const resumeFromSchema = z.union([
+  z.string().min(1),
+  z.strictObject({ run: z.string().min(1), step: z.int().min(1).optional() }),
+]);
+
+function parseResumeFrom(value: unknown): { run: string; step?: number | undefined } {
+  const parsed = resumeFromSchema.safeParse(value);
+  if (!parsed.success) {
+    const shown = JSON.stringify(value);
+    throw invalid([`resumeFrom: ${shown}: must be a run, or { "run": .., "step": .. }`]);
+  }
+  return typeof parsed.data === 'string' ? { run: parsed.data } : parsed.data;
+}
+
+function parseConfig(merged: unknown): Config {
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) {
     throw invalid(
@@ -41,7 +87,7 @@ export async function resolveConfig(input?: unknown): Promise<ResolvedConfig> {
   }
   const problems = conflicts(parsed.data);
   if (problems.length > 0) throw invalid(problems);
-  return { preset, config: parsed.data };
+  return parsed.data;
 }
 
 /** Combinations that can't train. */
@@ -63,14 +109,6 @@ function* conflictsOf({ dataset, model, training, augment }: Config): Generator<
 }
 
 const conflicts = (config: Config): string[] => [...conflictsOf(config)];
-
-function invalid(problems: string[]): NightshiftError {
-  return new NightshiftError(
-    'InvalidConfig',
-    `the configuration is not valid:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
-    { details: { problems } },
-  );
-}
 
 /**
  * `own` laid over `base`, key by key. What has another `name` (an optimizer) is another thing:

@@ -19,4 +19,6 @@ export interface DataServices {
 export interface ModelServices extends DataServices {
   readonly trainer: TrainerHost;
   readonly uploads: Uploads;
+  /** The task queue that only this worker takes from: where its trainer is warm. */
+  readonly workerQueue: string;
 }

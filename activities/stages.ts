@@ -1,13 +1,7 @@
 /** Stages that are made in parts: their identity, the commit of a part, and what of them is there. */
 import type { z } from 'zod';
+import { partManifestKey, stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import {
-  checkpointManifestKey,
-  partManifestKey,
-  stageDataPrefix,
-  stageManifestKey,
-} from '../contract/keys.ts';
-import {
-  checkpointManifestSchema,
   partManifestSchema,
   shardSetManifestSchema,
   splitManifestSchema,
@@ -18,7 +12,7 @@ import type { PlannedShard } from '../contract/plan.ts';
 import type { BaseShards, PartInput, PartedStage, Predictions } from '../contract/stages.ts';
 import { augmentOperationVersion } from '../data/augment.ts';
 import { digestOf } from '../data/digest.ts';
-import { stateDigest } from '../model/checkpoint.ts';
+import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import type { Manifest } from '../storage/commit.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
@@ -95,9 +89,7 @@ export function planBaseShards(stage: BaseShards, samples: number): PlannedShard
 }
 
 async function modelDigest(store: ObjectStore, { checkpoint }: Predictions): Promise<string> {
-  const { run, lineage, step } = checkpoint;
-  const key = checkpointManifestKey(run, lineage, step);
-  return stateDigest(await required(store, key, checkpointManifestSchema));
+  return stateDigest(await readCheckpoint(store, checkpoint));
 }
 
 export async function readSplit(store: ObjectStore, digest: string): Promise<SplitManifest> {

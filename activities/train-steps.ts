@@ -1,34 +1,30 @@
 /**
  * Training, one segment: from the newest usable state to the state after `toStep` steps, or until
- * the slice of time is over. The state is saved locally when it returns; the upload goes on while
- * the next segment trains, and the last segment waits for it.
+ * the slice of time is over. The trainer then holds the state, and it is saved as often as the
+ * configuration says; uploads go on while the next segment trains, and the last segment waits.
  */
-import { log } from '@temporalio/activity';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError } from '../contract/failures.ts';
-import { stageManifestKey } from '../contract/keys.ts';
-import { weightsManifestSchema } from '../contract/manifests.ts';
 import { isValidated, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
-import type { TrainHeartbeat, Validation } from '../contract/progress.ts';
+import type { Validation } from '../contract/progress.ts';
 import { augmentedShards } from '../contract/stages.ts';
-import type { CheckpointReference, Segment, TrainStepsInput } from '../contract/stages.ts';
-import { decisionsBefore, numericsAt } from '../contract/timeline.ts';
+import type { Segment, TrainStepsInput } from '../contract/stages.ts';
+import { decided } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
-import {
-  checkpointAt,
-  checkpointsDownFrom,
-  commitCheckpoint,
-  fetchBundle,
-} from '../model/checkpoint.ts';
+import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { LocalShard } from '../model/trainer-messages.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import { checkpointInterval } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
+import { resumeState, stateKeyOf } from './resume-state.ts';
 import type { ModelServices } from './services.ts';
-import { describeStage, required } from './stages.ts';
+import { describeStage } from './stages.ts';
+import { heartbeatOf } from './train-heartbeat.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import type { Uploads } from './uploads.ts';
@@ -51,8 +47,12 @@ export async function trainSteps(
     } catch (error) {
       throw isDiverged(error) ? await withNewestCheckpoint(services, inputs.run, error) : error;
     } finally {
-      // This worker may be about to end, and what it saved with it.
-      if (step.signal.aborted) await services.uploads.settled(inputs.run);
+      if (step.signal.aborted) {
+        // This worker may be about to end, and what it saved with it.
+        await services.uploads.settled(inputs.run);
+        // Paused or cancelled, the run may not come back for days.
+        services.trainer.close();
+      }
     }
   });
 }
@@ -79,56 +79,52 @@ async function trainSegment(
   trainer: WarmTrainer,
 ): Promise<Segment> {
   const { uploads } = services;
-  const { inputs, timeline, toStep } = input;
+  const { inputs, timeline, validations, toStep } = input;
   const { run, config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
+  const context = { inputs, timeline, validations, plan };
   await uploads.settled(run, mostWaitingUploads);
   const loadingAt = performance.now();
-  const begin = await loadNewestState(services, input, step, trainer);
+  const begin = await resumeState(services, input, context, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
   if (begin.step < toStep) await refuseOtherNumerics(uploads, input, trainer, begin.step);
 
   const total = { images: 0, seconds: 0, busySeconds: 0 };
   let loss: number | null = null;
-  const heartbeat = reporter(step, uploads, run, begin.step);
+  const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
+  const heartbeat = heartbeatOf({ step, uploads, run, beginStep: begin.step, intervalSeconds });
+  const onEvent = (event: TrainerEvent): void => {
+    heartbeat(event);
+    if (event.type !== 'saved') return;
+    const { directory, sinceStep, stallMs, step: saved } = event.saved;
+    trainer.stallSeconds = stallMs / 1000;
+    const checkpoint = checkpointAt(inputs, timeline, saved);
+    const parent = sinceStep === 0 ? null : checkpointAt(inputs, timeline, sinceStep);
+    const state = { checkpoint, parent, directory };
+    uploads.add(state, () => commitCheckpoint(services.store, context, state));
+  };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
-  let at: CheckpointReference | null = begin.checkpoint;
   let reached = begin.step;
   while (reached < toStep && performance.now() < deadline) {
     const { epoch } = position(plan, reached);
     const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
     const advanced = await withEpochShards(services, input, epoch, step.signal, async (shards) => {
       const directory = await mkdtemp(join(services.scratch, 'state-'));
+      const request = {
+        plan,
+        training: config.training,
+        timeline,
+        seed: config.seed,
+        fromStep: reached,
+        toStep: target,
+        seconds: (deadline - performance.now()) / 1000,
+        shards,
+        saveAt: statesToSave(plan, config.training.checkpointEverySteps, reached, target),
+        saveEverySeconds: intervalSeconds(),
+        directory,
+      };
       const answer = await untilStopped(trainer, step.signal, () =>
-        trainer.client.ask(
-          {
-            type: 'advance',
-            request: {
-              plan,
-              training: config.training,
-              timeline,
-              seed: config.seed,
-              fromStep: reached,
-              toStep: target,
-              seconds: (deadline - performance.now()) / 1000,
-              shards,
-              saveAt: statesToSave(plan, config.training.checkpointEverySteps, reached, target),
-              directory,
-            },
-          },
-          (event) => {
-            heartbeat(event);
-            if (event.type !== 'saved') return;
-            const { saved } = event;
-            const checkpoint = checkpointAt(inputs, timeline, saved.step);
-            const parent = at && { lineage: at.lineage, step: at.step };
-            at = checkpoint;
-            const state = { checkpoint, parent, directory: saved.directory };
-            uploads.add(state, () =>
-              commitCheckpoint(services.store, inputs, timeline, plan, state),
-            );
-          },
-        ),
+        trainer.client.ask({ type: 'advance', request }, onEvent),
       );
       if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
       return answer;
@@ -144,7 +140,7 @@ async function trainSegment(
   const validatingAt = performance.now();
   const validation =
     reached === toStep && isValidated(plan, reached)
-      ? await validate(services, input, step, trainer, plan, heartbeat)
+      ? await validate(services, input, step, trainer, plan, onEvent)
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   if (reached === plan.steps) await uploads.settled(run);
@@ -158,94 +154,19 @@ async function trainSegment(
     validation,
     durableStep: durable?.step ?? begin.step,
     durableAt: durable?.at ?? null,
+    workerQueue: services.workerQueue,
   };
-}
-
-interface Begin {
-  readonly step: number;
-  readonly warm: boolean;
-  /** The stored state it begins from; null for the initial one. */
-  readonly checkpoint: CheckpointReference | null;
-}
-
-/** The trainer's own state when it lies on the way, else the newest usable checkpoint, else the initial state. */
-async function loadNewestState(
-  services: ModelServices,
-  input: TrainStepsInput,
-  step: Step,
-  trainer: WarmTrainer,
-): Promise<Begin> {
-  const { inputs, timeline, reachedStep, toStep } = input;
-  for (const at of [toStep, reachedStep]) {
-    if (trainer.stateKey === stateKeyOf(input, at)) {
-      return {
-        step: at,
-        warm: true,
-        checkpoint: at === 0 ? null : checkpointAt(inputs, timeline, at),
-      };
-    }
-  }
-  // What this worker saved before is newer than what the store has.
-  await services.uploads.settled(inputs.run);
-  const startedAt = Date.now();
-  trainer.stateKey = undefined;
-  const warn = ({ step: damaged }: CheckpointReference, { message }: Error): void =>
-    log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`);
-  const found = checkpointsDownFrom(services.store, inputs, timeline, toStep, warn);
-  for await (const manifest of found) {
-    const directory = await mkdtemp(join(services.scratch, 'restore-'));
-    try {
-      const prefix = await fetchBundle(services.store, manifest, directory);
-      await trainer.client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
-    } catch (error) {
-      if (!(error instanceof DamagedObject || error instanceof ObjectNotFound)) throw error;
-      warn(manifest, error);
-      continue;
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
-    const lost = Math.max(0, reachedStep - manifest.step);
-    const seconds = (Date.now() - startedAt) / 1000;
-    log.info(
-      `resumed at step ${manifest.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
-    );
-    step.signal.throwIfAborted();
-    return { step: manifest.step, warm: false, checkpoint: manifest };
-  }
-  if (reachedStep > 0) {
-    log.warn(
-      `run ${inputs.run}: no usable checkpoint, begins again at step 0, ${reachedStep} steps lost`,
-    );
-  }
-  await loadInitialState(services, input, trainer);
-  return { step: 0, warm: false, checkpoint: null };
 }
 
 const secondsSince = (at: number): number => (performance.now() - at) / 1000;
 
-async function loadInitialState(
-  { store, cache }: ModelServices,
-  { inputs }: TrainStepsInput,
-  { client }: WarmTrainer,
-): Promise<void> {
-  const { seed } = inputs.config;
-  if (inputs.weights === null) {
-    await client.ask({ type: 'load', source: { kind: 'initial', seed } });
-    return;
-  }
-  const key = stageManifestKey(inputs.weights);
-  const { files } = await required(store, key, weightsManifestSchema);
-  const file = await cache.fetch(files[0]!, store);
-  try {
-    await client.ask({ type: 'load', source: { kind: 'initial', seed, weights: file.path } });
-  } finally {
-    await file.release();
-  }
-}
-
-/** Names a state by all that it depends on. */
-function stateKeyOf({ inputs, timeline }: TrainStepsInput, step: number): string {
-  return digestOf({ inputs, timeline: decisionsBefore(timeline, step), step });
+function savingInterval(
+  training: TrainingConfig,
+  { stallSeconds }: WarmTrainer,
+  { seconds: uploadSeconds }: Uploads,
+): number {
+  const isKnown = stallSeconds !== undefined && uploadSeconds !== undefined;
+  return checkpointInterval(training, isKnown ? { stallSeconds, uploadSeconds } : undefined);
 }
 
 /** The state to train on from is in the store when this throws: any worker can take it from there. */
@@ -256,7 +177,7 @@ async function refuseOtherNumerics(
   step: number,
 ): Promise<void> {
   const { numerics } = trainer.client;
-  const expected = numericsAt(timeline, toStep - 1);
+  const expected = decided(timeline, 'numerics', toStep - 1);
   if (digestOf(numerics) === digestOf(expected)) return;
   await uploads.settled(inputs.run);
   throw new NightshiftError(
@@ -266,10 +187,17 @@ async function refuseOtherNumerics(
   );
 }
 
-/** The states worth saving: each checkpoint interval, each validation, and the segment's end. */
-function statesToSave(plan: TrainingPlan, everySteps: number, from: number, to: number): number[] {
+/** The states that are saved whatever the time: each interval in steps, each validation, the last one. */
+function statesToSave(
+  plan: TrainingPlan,
+  everySteps: number | undefined,
+  from: number,
+  to: number,
+): number[] {
   const steps = Array.from({ length: to - from }, (_, index) => from + 1 + index);
-  return steps.filter((step) => step === to || step % everySteps === 0 || isValidated(plan, step));
+  return steps.filter(
+    (step) => isValidated(plan, step) || (everySteps !== undefined && step % everySteps === 0),
+  );
 }
 
 async function withEpochShards<T>(
@@ -307,38 +235,4 @@ async function validate(
     const { loss, accuracy, top5 } = answer.evaluation;
     return { step: toStep, epoch: Math.ceil(toStep / plan.stepsPerEpoch), loss, accuracy, top5 };
   });
-}
-
-/** Heartbeats from the trainer's events. */
-function reporter(
-  step: Step,
-  uploads: Uploads,
-  run: string,
-  begin: number,
-): (event: TrainerEvent) => void {
-  let beat: TrainHeartbeat = {
-    step: begin,
-    loss: 0,
-    learningRate: 0,
-    imagesPerSecond: 0,
-    durableStep: begin,
-    phase: 'loading',
-  };
-  return (event) => {
-    const durable = uploads.durable(run);
-    beat = {
-      ...beat,
-      ...(event.type === 'step'
-        ? {
-            step: event.step,
-            loss: event.loss,
-            learningRate: event.learningRate,
-            imagesPerSecond: event.imagesPerSecond,
-            phase: 'training',
-          }
-        : { phase: event.type === 'saved' ? 'saving' : 'validating' }),
-      ...(durable && { durableStep: durable.step, durableAt: durable.at }),
-    };
-    step.report(beat);
-  };
 }

@@ -8,6 +8,8 @@ export interface WarmTrainer {
   readonly client: TrainerClient;
   /** Undefined: no state, or one that no key names. */
   stateKey: string | undefined;
+  /** How long training stood still when a state was last saved; undefined before. */
+  stallSeconds?: number;
 }
 
 export interface TrainerHost {
@@ -16,6 +18,7 @@ export interface TrainerHost {
    * new process. When `work` throws, the state is taken to be unknown.
    */
   use<T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>): Promise<T>;
+  /** Ends the process: the GPU is free. */
   close(): void;
 }
 

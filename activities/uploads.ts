@@ -15,6 +15,10 @@ export interface Uploads {
   /** Resolves once at most `most` states of the run still wait; tries again what failed, and throws when it fails again. */
   settled(run: string, most?: number): Promise<void>;
   durable(run: string): Durable | undefined;
+  /** Seconds since a checkpoint of the run became durable, or since this was first asked. */
+  ageSeconds(run: string): number;
+  /** How long the last one took; undefined before. */
+  readonly seconds: number | undefined;
   /** Resolves once all runs are settled, or can't be, or `longestMs` are over: for the process's end. */
   drained(longestMs: number): Promise<void>;
 }
@@ -28,6 +32,8 @@ export function openUploads(): Uploads {
   const queues = new Map<string, Waiting[]>();
   const running = new Map<string, Promise<void>>();
   const newest = new Map<string, Durable>();
+  const firstAsked = new Map<string, number>();
+  let seconds: number | undefined;
 
   /** Works off a run's queue, one state at a time: a child is never in the store before its parent. */
   const work = (run: string): Promise<void> => {
@@ -36,7 +42,9 @@ export function openUploads(): Uploads {
     if (going) return going;
     const loop = (async () => {
       for (let next = queue[0]; next; next = queue[0]) {
+        const startedAt = performance.now();
         await next.commit();
+        seconds = (performance.now() - startedAt) / 1000;
         queue.shift();
         newest.set(run, { step: next.saved.checkpoint.step, at: Date.now() });
         await rm(next.saved.directory, { recursive: true, force: true });
@@ -62,6 +70,14 @@ export function openUploads(): Uploads {
     },
     settled,
     durable: (run) => newest.get(run),
+    ageSeconds(run) {
+      const since = newest.get(run)?.at ?? firstAsked.get(run) ?? Date.now();
+      firstAsked.set(run, since);
+      return (Date.now() - since) / 1000;
+    },
+    get seconds() {
+      return seconds;
+    },
     async drained(longestMs) {
       const drained = new AbortController();
       const all = Promise.allSettled([...queues.keys()].map((run) => settled(run)));

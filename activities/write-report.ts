@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { runPrefix, runResultKey } from '../contract/keys.ts';
-import { checkpointManifestSchema, runResultManifestSchema } from '../contract/manifests.ts';
+import { runResultManifestSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest, ShardSetManifest } from '../contract/manifests.ts';
 import { planTraining } from '../contract/plan.ts';
 import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
@@ -11,19 +11,18 @@ import type { Decision } from '../contract/timeline.ts';
 import { sha256 } from '../data/digest.ts';
 import { openShard } from '../data/tfrecord.ts';
 import { bundleName, lossesFile } from '../model/checkpoint-files.ts';
-import { manifestKeyOf, stateDigest } from '../model/checkpoint.ts';
+import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import { summarise } from '../model/metrics.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { renderReport } from '../report/report.ts';
 import { commitManifest, writeData } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
-import { readShardSet, required } from './stages.ts';
+import { readShardSet } from './stages.ts';
 
 export interface ReportRequest {
   readonly inputs: TrainingInputs;
   readonly preset: string;
-  readonly dataset: string;
   /** Digest of the sealed predictions of the test set. */
   readonly predictions: string;
   readonly trained: {
@@ -61,12 +60,8 @@ export async function writeReport(
   const sealed = await readShardSet(store, request.predictions);
   const rows = await readRows(services, sealed);
   const metrics = measure(rows, classes);
-  const best = await required(
-    store,
-    manifestKeyOf(trained.best.checkpoint),
-    checkpointManifestSchema,
-  );
-  const last = await required(store, manifestKeyOf(trained.last), checkpointManifestSchema);
+  const best = await readCheckpoint(store, trained.best.checkpoint);
+  const last = await readCheckpoint(store, trained.last);
 
   const test = await readShardSet(store, sealed.inputs[0]!);
   // A pick of the run's own: another run shows another image.
@@ -103,7 +98,7 @@ export async function writeReport(
     example: shown(pick),
     mistakes: mistakes.map(shown),
     lineage: {
-      dataset: request.dataset,
+      dataset: inputs.dataset,
       split: inputs.split,
       'training shards': inputs.train,
       'test predictions': request.predictions,
@@ -217,10 +212,8 @@ async function readLosses({ store }: DataServices, last: CheckpointManifest): Pr
     const { key } = manifest.files.find(({ name }) => name === lossesFile)!;
     const { bytes } = await store.get(key);
     segments.unshift([...new Float32Array(Uint8Array.from(bytes).buffer)]);
-    const { run, parent }: CheckpointManifest = manifest;
-    manifest = parent
-      ? await required(store, manifestKeyOf({ run, ...parent }), checkpointManifestSchema)
-      : undefined;
+    const { parent }: CheckpointManifest = manifest;
+    manifest = parent ? await readCheckpoint(store, parent) : undefined;
   }
   return segments.flat();
 }

@@ -2,7 +2,8 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
-import { addInputOptions } from './input.ts';
+import { addInputOptions, addSetOption } from './input.ts';
+import type { ResumeOptions } from './resume.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
 
@@ -10,9 +11,12 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
+/** Adds a command that prints JSON when asked to, with its examples. */
+type Add = (signature: string, description: string, ...examples: string[]) => Command;
+
 /** Adds every command to the program; `end` takes the exit code of the one that ran. */
 export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) => void): void {
-  const add = (signature: string, description: string, ...examples: string[]): Command =>
+  const add: Add = (signature, description, ...examples) =>
     program
       .command(signature)
       .description(description)
@@ -73,7 +77,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
   });
 
   add('list', 'list the runs, those that go on first', 'npx nightshift list --limit 5')
-    .option('--limit <runs>', 'show at most so many', parseLimit, 20)
+    .option('--limit <runs>', 'show at most so many', parseCount, 20)
     .action(async (options: JsonOption & { readonly limit: number }) => {
       const { list } = await import('./list.ts');
       end(await list(cli, options));
@@ -87,10 +91,42 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
     const { watch } = await import('./watch.ts');
     end(await watch(cli, run, options));
   });
+
+  addSteering(add, cli, end);
 }
 
-function parseLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit > 0) return limit;
+/** The commands that stop a run and take it up again. */
+function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
+  for (const [how, description] of [
+    ['pause', 'save the state of a run, free its GPU and wait; without a name, the newest'],
+    ['cancel', 'end a run, its state saved first; without a name, the newest'],
+  ] as const) {
+    add(`${how} [run]`, description, `npx nightshift ${how}`).action(
+      async (run: string | undefined, options: JsonOption) => {
+        const { stopRun } = await import('./pause.ts');
+        end(await stopRun(cli, how, run, options));
+      },
+    );
+  }
+  addSetOption(
+    add(
+      'resume <run>',
+      'go on with a run that is paused, failed, cancelled or lost, from its last checkpoint; or fork it',
+      'npx nightshift resume quickstart-20261124-101500',
+      'npx nightshift resume quickstart-20261124-101500 --set training.epochs=10',
+      'npx nightshift resume quickstart-20261124-101500 --step 400 --set training.learningRate.initial=0.0003',
+    ),
+  )
+    .option('--step <step>', 'from the state after this step', parseCount)
+    .option('--wait', 'show the run until it has ended; the exit code says how')
+    .action(async (run: string, options: ResumeOptions) => {
+      const { resume } = await import('./resume.ts');
+      end(await resume(cli, run, options));
+    });
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
   throw new InvalidArgumentError('Expected a whole number above 0.');
 }

@@ -67,7 +67,7 @@ export function placeOf(
 ): Place {
   const { objects } = servers;
   const page = pageOf(servers, id);
-  return { cwd, ...(page && { page }), ...(objects && { objects }) };
+  return { run: id, cwd, ...(page && { page }), ...(objects && { objects }) };
 }
 
 /** Loopback is nobody's proxy's business. */

@@ -29,7 +29,7 @@ export type RunInput = JsonRecord;
 
 /** Adds `--preset`, `--source` and `--set` to a command. */
 export function addInputOptions(command: Command): Command {
-  return command
+  const withSource = command
     .addOption(
       new Option(
         '--preset <name>',
@@ -39,15 +39,20 @@ export function addInputOptions(command: Command): Command {
     .option(
       '--source <address>',
       "where the images are: cifar10, or a path (from the current folder), file:, http(s): or s3: address of an archive in CIFAR's binary layout",
-    )
-    .option(
-      '--set <key=value>',
-      'set one key of the configuration, its value as JSON or a plain string, a path from the current folder; may be repeated',
-      (text: string, before: readonly Setting[] | undefined) => [
-        ...(before ?? []),
-        parseSetting(text),
-      ],
     );
+  return addSetOption(withSource);
+}
+
+/** Adds `--set` to a command. */
+export function addSetOption(command: Command): Command {
+  return command.option(
+    '--set <key=value>',
+    'set one key of the configuration, its value as JSON or a plain string, a path from the current folder; may be repeated',
+    (text: string, before: readonly Setting[] | undefined) => [
+      ...(before ?? []),
+      parseSetting(text),
+    ],
+  );
 }
 
 /** Parses `a.b=c`: the value as JSON, else as the string it is. */

@@ -8,18 +8,20 @@ import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   defaultPayloadConverter,
   isGrpcServiceError,
 } from '@temporalio/client';
 import type {
   Client,
+  UpdateDefinition,
   WorkflowExecutionDescription,
   WorkflowExecutionInfo,
   WorkflowExecutionStatusName,
 } from '@temporalio/client';
 import type { RunProgress, RunResult } from '../contract/progress.ts';
 import { cpuQueue } from '../contract/queues.ts';
-import { progressQuery } from '../workflows/messages.ts';
+import { pauseUpdate, progressQuery, resumeUpdate } from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
 import { CommandError } from './cli.ts';
 import type { RunInput } from './input.ts';
@@ -31,6 +33,9 @@ const lookDeadlineMs = 3_000;
 
 /** What is asked once may wait for a server that has just begun. */
 const orderDeadlineMs = 30_000;
+
+/** A step may take a minute, and its state minutes to upload. */
+const handBackMs = 300_000;
 
 /** The server does not answer, or not now: asking again later is right. */
 export class ServerAway extends Error {
@@ -90,6 +95,10 @@ export interface Runs {
   /** How a closed run ended. */
   outcome(id: string): Promise<Outcome>;
   cancel(id: string): Promise<void>;
+  /** Resolves once the state is durable and the GPU free. Throws `CommandError` when the run refuses. */
+  pause(id: string): Promise<void>;
+  /** Lets a paused run go on. Throws `CommandError` when the run refuses. */
+  unpause(id: string): Promise<void>;
   /** Running ones first, then the newest. */
   list(limit: number): Promise<RunSummary[]>;
 }
@@ -109,6 +118,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
       throw asAnswer(error, id);
     }
   };
+  const update = (id: string, definition: UpdateDefinition<void>): Promise<void> =>
+    ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs);
   return {
     start: (id, input) => {
       const order = async (): Promise<boolean> => {
@@ -147,6 +158,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
         },
         orderDeadlineMs,
       ),
+    pause: (id) => update(id, pauseUpdate),
+    unpause: (id) => update(id, resumeUpdate),
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];
@@ -230,6 +243,9 @@ function asAnswer(error: unknown, id: string): Error {
     return new CommandError(
       `There is no run '${id}' on this server; \`npx nightshift list\` shows those there are.`,
     );
+  }
+  if (error instanceof WorkflowUpdateFailedError) {
+    return new CommandError(`Run ${id} refuses: ${error.cause?.message ?? error.message}.`);
   }
   const cause = error instanceof Error && error.cause;
   if (!isGrpcServiceError(cause)) return error as Error;

@@ -118,6 +118,15 @@ const learningRateSchema = z.strictObject({
   decaySteps: count.default(1_000),
 });
 
+const plateauSchema = z.strictObject({
+  /** After so many validations without a better one. */
+  patience: count.default(3),
+  /** Multiply the rate by this. */
+  factor: z.number().gt(0).lt(1).default(0.5),
+  /** Better means: by more than this, in accuracy from 0 to 1. */
+  minDelta: fraction.default(0),
+});
+
 const trainingSchema = z.strictObject({
   epochs: count.default(10),
   /** Images a step. */
@@ -139,7 +148,15 @@ const trainingSchema = z.strictObject({
   /** Validate, and keep the best, every so many steps and after the last. */
   validateEverySteps: count.default(500),
   /** Save a checkpoint at least every so many steps; each validation saves one too. */
-  checkpointEverySteps: count.default(500),
+  checkpointEverySteps: count.optional(),
+  /** And at least every so many seconds; `auto`: as often as it costs at most 1 % of the time, and every 10 minutes. */
+  checkpointEverySeconds: z.union([z.literal('auto'), positive]).default('auto'),
+  /** How many are kept whole: the newest, and the best by validation accuracy. */
+  keepCheckpoints: z
+    .strictObject({ newest: count.default(2), best: count.default(1) })
+    .prefault({}),
+  /** Lower the learning rate when validation gets no better. */
+  plateau: plateauSchema.optional(),
   /** A training activity hands back after this many seconds, its state saved. */
   sliceSeconds: z.number().min(1).max(86_400).default(600),
   /** Refuse to go on on hardware that would not give the same bits, instead of flagging it. */

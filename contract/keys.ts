@@ -17,6 +17,12 @@ export const sourcePointerKey = (addressDigest: string): string => `sources/${ad
 /** A run's own folder; `run` is its workflow's first execution run id. */
 export const runPrefix = (run: string): string => `runs/${run}/`;
 
+/** The run as its workflow has it. A mutable pointer. */
+export const runRecordKey = (run: string): string => `${runPrefix(run)}run.json`;
+
+/** Which run a workflow's id stands for, by the id's digest. A mutable pointer. */
+export const runNameKey = (workflowIdDigest: string): string => `names/${workflowIdDigest}.json`;
+
 /** What a run came to: the commit point of its report and metrics. */
 export const runResultKey = (run: string): string => `${runPrefix(run)}result/manifest.json`;
 

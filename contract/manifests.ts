@@ -81,28 +81,61 @@ export const shardSetManifestSchema = z.strictObject({
   shards: z.array(shardSchema),
 });
 
+const checkpointReferenceSchema = z.strictObject({
+  run: z.string(),
+  lineage: sha256,
+  step: natural,
+});
+
 /**
  * A checkpoint: the state after `step` steps. `files` are TensorFlow's bundle
  * (`variables.index`, `variables.data-00000-of-00001`), and since the parent checkpoint the
  * losses of its steps (`losses.f32`, little-endian float32 a step) and the ids of the samples
- * really read (`ledger.txt`, a line a sample, steps in order).
+ * really read (`ledger.txt`, a line a sample, steps in order). It needs no other record to be gone
+ * on from: `inputs` has the configuration and the digests of all that is trained on.
  */
 export const checkpointManifestSchema = z.strictObject({
   ...manifestShape,
   kind: z.literal('checkpoint'),
-  run: z.string(),
-  lineage: sha256,
-  step: natural,
+  ...checkpointReferenceSchema.shape,
   epoch: natural,
   /** The next record of the epoch's order: with `epoch`, the whole data cursor. */
   sampleInEpoch: natural,
   seed: natural,
   /** The state whose losses and ledger end where this one's begin; null: the initial state. */
-  parent: z.strictObject({ lineage: sha256, step: natural }).nullable(),
-  numerics: z.json(),
+  parent: checkpointReferenceSchema.nullable(),
+  /** `TrainingInputs` of contract/stages.ts. */
+  inputs: z.json(),
+  /** The decisions up to this state, of contract/timeline.ts. */
+  timeline: z.json(),
+  /** The validations before this state, and what they came to: best, patience, plateau factor. */
+  validations: z.json(),
+  controller: z.json(),
   /** The variables were let go of; losses and ledger stay. */
   pruned: z.boolean(),
 });
+
+/**
+ * A run as its workflow has it, written at each milestone: where another run can go on from. A
+ * mutable pointer; a later execution's, and of one execution a later revision, is never replaced
+ * by an earlier.
+ */
+export const runRecordSchema = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  workflowId: z.string(),
+  /** When the workflow's execution began, in epoch milliseconds, and how often it has written. */
+  execution: z.strictObject({ startedAt: natural, revision: natural }),
+  preset: z.string(),
+  inputs: z.json(),
+  timeline: z.json(),
+  /** `ValidatedState`s of contract/stages.ts. */
+  validations: z.json(),
+  step: natural,
+});
+
+/** The run that a workflow's id stands for; of several the newest. A mutable pointer. */
+export const runNameSchema = z.strictObject({ workflowId: z.string(), run: z.string() });
 
 /** Pretrained weights as they were taken in: one file. */
 export const weightsManifestSchema = z.strictObject({
@@ -129,3 +162,4 @@ export type Shard = z.infer<typeof shardSchema>;
 export type PartManifest = z.infer<typeof partManifestSchema>;
 export type ShardSetManifest = z.infer<typeof shardSetManifestSchema>;
 export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;
+export type StoredRunRecord = z.infer<typeof runRecordSchema>;

@@ -13,7 +13,6 @@ export const presets = {
       optimizer: { name: 'rmsprop' },
       learningRate: { schedule: 'cosine', initial: 0.001 },
       validateEverySteps: 200,
-      checkpointEverySteps: 200,
     },
   },
   /** The source article's own parameters: a pretrained network, of which BatchNorm and a new head learn. */

@@ -58,6 +58,14 @@ export interface RunProgress {
   readonly preset: string;
   readonly stages: readonly StageProgress[];
   readonly training?: TrainingProgress;
+  /** The run that this one goes on from, the step of its state, and the settings that are others. */
+  readonly resumed?: {
+    readonly run: string;
+    readonly step: number;
+    readonly changes: readonly string[];
+  };
+  /** A user has stopped it: the state is durable, the GPU free. */
+  readonly paused?: boolean;
   /** The last trouble that was got over, and when. */
   readonly lastProblem?: { readonly at: number; readonly message: string };
   readonly result?: RunResult;
@@ -72,6 +80,8 @@ export interface TrainHeartbeat {
   readonly durableStep: number;
   readonly durableAt?: number;
   readonly phase: 'loading' | 'training' | 'saving' | 'validating';
+  /** The newest durable checkpoint is older than three intervals. */
+  readonly alarm?: string;
 }
 
 /** One test image and what the model made of it. */

@@ -49,11 +49,18 @@ export interface CheckpointReference {
   readonly step: number;
 }
 
+/** A validation, and the state it was of; null: another run's, whose weights are gone. */
+export interface ValidatedState extends Validation {
+  readonly checkpoint: CheckpointReference | null;
+}
+
 /** What a run trains on; with a timeline and a step, all that its state depends on. */
 export interface TrainingInputs {
   readonly run: string;
   readonly config: Config;
   readonly classes: readonly string[];
+  /** Digests of the dataset and of its split. */
+  readonly dataset: string;
   readonly split: string;
   /** Digest of the pretrained weights; null: from scratch. */
   readonly weights: string | null;
@@ -62,12 +69,18 @@ export interface TrainingInputs {
   readonly validation: string;
   /** Training samples. */
   readonly samples: number;
+  /** The state of another run that this one goes on from; without it, it begins from the initial state. */
+  readonly origin?: CheckpointReference;
+  /** Where the way of this run's states parts from that of another: its settings are others from there on. */
+  readonly forkedFrom?: { readonly lineage: string; readonly step: number };
 }
 
 /** Where to go from the newest durable state: to the state after `toStep` steps. */
 export interface TrainStepsInput {
   readonly inputs: TrainingInputs;
   readonly timeline: readonly Decision[];
+  /** All so far: what a checkpoint says of the run's decisions follows from those before it. */
+  readonly validations: readonly Validation[];
   /** The step that was reached before, by any worker: what is lost when an older state must do. */
   readonly reachedStep: number;
   readonly toStep: number;
@@ -91,6 +104,40 @@ export interface Segment {
   readonly durableStep: number;
   /** When the newest checkpoint became durable, in epoch milliseconds. */
   readonly durableAt: number | null;
+  /** The queue of the worker whose trainer holds the state. */
+  readonly workerQueue: string;
+}
+
+/** A run as its workflow has it: where another run can go on from. */
+export interface RunRecord {
+  readonly run: string;
+  readonly workflowId: string;
+  readonly execution: { readonly startedAt: number; readonly revision: number };
+  readonly preset: string;
+  readonly inputs: TrainingInputs;
+  readonly timeline: readonly Decision[];
+  readonly validations: readonly ValidatedState[];
+  readonly step: number;
+}
+
+/** What a run takes over from the one that it goes on from. */
+export interface Takeover {
+  /** The other run, and what it is called. */
+  readonly run: string;
+  readonly workflowId: string;
+  /** The state to go on from; null: it had none, and all begins anew. */
+  readonly origin: CheckpointReference | null;
+  /** Whether its settings are others from there on. */
+  readonly forked: boolean;
+  readonly forkedFrom: TrainingInputs['forkedFrom'] | null;
+  /** The step it had reached: what lies between the state and this is trained again, as it was. */
+  readonly step: number;
+  /** What the other run trained on. */
+  readonly inputs: TrainingInputs;
+  readonly timeline: readonly Decision[];
+  readonly validations: readonly ValidatedState[];
+  /** The settings that are others than its, as lines of text. */
+  readonly changes: readonly string[];
 }
 
 /** The identity of one epoch's augmented shards. */

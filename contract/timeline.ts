@@ -17,7 +17,9 @@ export interface Numerics {
 export interface Decision {
   readonly fromStep: number;
   readonly numerics?: Numerics;
-  /** Multiplies the scheduled learning rate. */
+  /** Set by hand: stands for `training.learningRate.initial`. */
+  readonly learningRate?: number;
+  /** Set after a plateau: multiplies the scheduled learning rate. */
   readonly learningRateFactor?: number;
 }
 
@@ -26,18 +28,13 @@ export function decisionsBefore(timeline: readonly Decision[], step: number): De
   return timeline.filter((decision) => decision.fromStep < step);
 }
 
-/** The learning rate's factor at step `step`. */
-export function learningRateFactorAt(timeline: readonly Decision[], step: number): number {
-  return (
-    timeline.findLast(
-      (decision) => decision.fromStep <= step && decision.learningRateFactor !== undefined,
-    )?.learningRateFactor ?? 1
-  );
-}
-
-/** The numerics that hold at step `step`. */
-export function numericsAt(timeline: readonly Decision[], step: number): Numerics | undefined {
+/** What the decisions say of `what` at step `step`; undefined when none does. */
+export function decided<What extends Exclude<keyof Decision, 'fromStep'>>(
+  timeline: readonly Decision[],
+  what: What,
+  step: number,
+): Decision[What] | undefined {
   return timeline.findLast(
-    (decision) => decision.fromStep <= step && decision.numerics !== undefined,
-  )?.numerics;
+    (decision) => decision.fromStep <= step && decision[what] !== undefined,
+  )?.[what];
 }

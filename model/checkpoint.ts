@@ -1,4 +1,5 @@
 /** Checkpoints in the store: found along a run's own lineages, fetched, committed, let go of. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   checkpointDataPrefix,
@@ -7,15 +8,16 @@ import {
   stepOfCheckpointKey,
 } from '../contract/keys.ts';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
-import type { CheckpointManifest, StoredFile } from '../contract/manifests.ts';
+import type { CheckpointManifest } from '../contract/manifests.ts';
+import { controllerAfter } from '../contract/controller.ts';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
+import type { Validation } from '../contract/progress.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
-import { numericsAt } from '../contract/timeline.ts';
+import { decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
-import { movePointer } from '../storage/pointer.ts';
-import { DamagedObject } from '../storage/store.ts';
+import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { bundleFiles, bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { lineageAt, lineageChain } from './lineage.ts';
@@ -39,12 +41,24 @@ export function checkpointAt(
   return { run: inputs.run, lineage: lineageAt(inputs, timeline, step), step };
 }
 
+/** Throws `ObjectNotFound`, and `DamagedObject` when it is not as it was written. */
+export async function readCheckpoint(
+  store: ObjectStore,
+  checkpoint: CheckpointReference,
+): Promise<CheckpointManifest> {
+  const key = manifestKeyOf(checkpoint);
+  const manifest = await readManifest(store, key, checkpointManifestSchema);
+  if (!manifest) throw new ObjectNotFound({ bucket: store.bucket, key });
+  return manifest;
+}
+
 /** A checkpoint that could not be used, and why. */
 export type OnDamage = (checkpoint: CheckpointReference, problem: DamagedObject) => void;
 
 /**
  * The newest checkpoints at or below `upToStep` on the run's own chain of lineages, newest first.
- * Sizes are verified; a damaged one is reported and passed over, a pruned one passed over.
+ * Sizes are verified, with `deep` every byte; a damaged one is reported and passed over, a pruned
+ * one passed over.
  */
 export async function* checkpointsDownFrom(
   store: ObjectStore,
@@ -52,6 +66,7 @@ export async function* checkpointsDownFrom(
   timeline: readonly Decision[],
   upToStep: number,
   onDamage: OnDamage,
+  options: { readonly deep?: boolean } = {},
 ): AsyncGenerator<CheckpointManifest> {
   for (const stretch of lineageChain(inputs, timeline).toReversed()) {
     const steps: number[] = [];
@@ -67,6 +82,7 @@ export async function* checkpointsDownFrom(
           store,
           manifestKeyOf(checkpoint),
           checkpointManifestSchema,
+          options,
         );
         if (manifest && !manifest.pruned) yield manifest;
       } catch (error) {
@@ -102,18 +118,25 @@ export async function fetchBundle(
 /** A state on local disk, to be committed. */
 export interface SavedCheckpoint {
   readonly checkpoint: CheckpointReference;
-  readonly parent: { readonly lineage: string; readonly step: number } | null;
+  readonly parent: CheckpointReference | null;
   readonly directory: string;
+}
+
+/** What a checkpoint is one of: the run as it is when the state is saved. */
+export interface CheckpointContext {
+  readonly inputs: TrainingInputs;
+  readonly timeline: readonly Decision[];
+  readonly validations: readonly Validation[];
+  readonly plan: TrainingPlan;
 }
 
 /** Commits a saved state, unless it is in the store already, whole: neither damaged nor pruned. */
 export async function commitCheckpoint(
   store: ObjectStore,
-  inputs: TrainingInputs,
-  timeline: readonly Decision[],
-  plan: TrainingPlan,
+  context: CheckpointContext,
   saved: SavedCheckpoint,
 ): Promise<void> {
+  const { inputs, timeline, validations, plan } = context;
   const { run, lineage, step } = saved.checkpoint;
   const attempt = crypto.randomUUID();
   const files = await writeData(
@@ -124,49 +147,48 @@ export async function commitCheckpoint(
       path: join(saved.directory, name),
     })),
   );
-  const manifest: CheckpointManifest = {
+  const before = validations.filter((one) => one.step < step);
+  await commitWhole(store, {
     version: 1,
     generation: 0,
     kind: 'checkpoint',
     attempt,
     files,
-    run,
-    lineage,
-    step,
+    ...saved.checkpoint,
     ...position(plan, step),
     seed: inputs.config.seed,
     parent: saved.parent,
-    numerics: numericsAt(timeline, step - 1) as never,
+    inputs: inputs as never,
+    timeline: decisionsBefore(timeline, step) as never,
+    validations: before as never,
+    controller: controllerAfter(before, inputs.config.training.plateau) as never,
     pruned: false,
-  };
-  const key = manifestKeyOf(saved.checkpoint);
-  await commitManifest(store, key, checkpointManifestSchema, manifest, {
-    suffices: ({ pruned }) => !pruned,
   });
 }
 
 /**
- * Lets go of the variables of a run's checkpoints, but for the `keepNewest` newest and those of
- * `keepSteps`. Losses and ledger stay: they are the run's record. The manifest says so first.
+ * Makes another run's state one's own: a copy, so that neither run's retention is the other's
+ * matter. Its record stays where it is, as the parent's. Throws `DamagedObject` when a byte is not
+ * as that run's manifest says.
  */
-export async function pruneCheckpoints(
+export async function adoptCheckpoint(
   store: ObjectStore,
-  inputs: TrainingInputs,
-  timeline: readonly Decision[],
-  keep: { readonly newest: number; readonly steps: readonly number[] },
-): Promise<void> {
-  const everything = Number.MAX_SAFE_INTEGER;
-  let seen = 0;
-  for await (const manifest of checkpointsDownFrom(store, inputs, timeline, everything, () => {})) {
-    seen += 1;
-    if (seen <= keep.newest || keep.steps.includes(manifest.step)) continue;
-    const isBundle = ({ name }: StoredFile): boolean =>
-      (bundleFiles as readonly string[]).includes(name);
-    await movePointer(store, manifestKeyOf(manifest), checkpointManifestSchema, (current) =>
-      current && !current.pruned
-        ? { ...current, pruned: true, files: current.files.filter((file) => !isBundle(file)) }
-        : undefined,
-    );
-    await store.delete(manifest.files.filter(isBundle).map((file) => file.key));
-  }
+  context: CheckpointContext,
+  from: CheckpointReference,
+  directory: string,
+): Promise<CheckpointManifest> {
+  const { inputs, timeline } = context;
+  const theirs = await readCheckpoint(store, from);
+  await fetchBundle(store, theirs, directory);
+  for (const name of [lossesFile, ledgerFile]) await writeFile(join(directory, name), '');
+  const checkpoint = checkpointAt(inputs, timeline, from.step);
+  await commitCheckpoint(store, context, { checkpoint, parent: theirs, directory });
+  return readCheckpoint(store, checkpoint);
+}
+
+/** A winner that was pruned does not do: its variables are gone. */
+async function commitWhole(store: ObjectStore, manifest: CheckpointManifest): Promise<void> {
+  await commitManifest(store, manifestKeyOf(manifest), checkpointManifestSchema, manifest, {
+    suffices: ({ pruned }) => !pruned,
+  });
 }

@@ -1,6 +1,7 @@
 /** Which states belong to a run: a digest for each stretch of steps between two decisions. */
 import { digestOf } from '../data/digest.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
+import { trainingIdentity } from '../contract/forks.ts';
 import { decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
 
@@ -17,11 +18,12 @@ export function lineageChain(
   timeline: readonly Decision[],
 ): LineageStretch[] {
   let lineage = digestOf({
-    config: inputs.config,
+    config: trainingIdentity(inputs.config),
     split: inputs.split,
     weights: inputs.weights,
     classes: inputs.classes,
     train: inputs.train,
+    forkedFrom: inputs.forkedFrom,
   });
   const chain: LineageStretch[] = [];
   timeline.forEach((decision, index) => {

@@ -32,8 +32,10 @@ export interface AdvanceRequest {
   /** Hand back after this many seconds, at the next step's end. */
   readonly seconds: number;
   readonly shards: readonly LocalShard[];
-  /** Save after these steps (ascending), and at the end, each into a folder of its own below `directory`. */
+  /** Save after these steps (ascending), and where the loop ends early, each into a folder of its own below `directory`. */
   readonly saveAt: readonly number[];
+  /** And once so much time has passed since the last saved state. */
+  readonly saveEverySeconds: number;
   readonly directory: string;
 }
 

@@ -10,7 +10,8 @@ import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
-import { advance } from './trainer.ts';
+import { advance, openRecord } from './trainer.ts';
+import type { StepRecord } from './trainer.ts';
 import type {
   AdvanceRequest,
   Evaluation,
@@ -32,6 +33,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
   let opened: { request: ProgramRequest; program: Program } | undefined;
   /** The epoch's batches as the last segment left them: the next one goes on there. */
   let open: { key: string; batches: Batches } | undefined;
+  /** What was done since the last saved state; undefined once another state was loaded. */
+  let record: StepRecord | undefined;
   let stopping = false;
 
   const current = (): { request: ProgramRequest; program: Program } => {
@@ -70,6 +73,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         case 'load': {
           const { program } = current();
           const { source } = message;
+          record = undefined;
           if (source.kind === 'checkpoint') program.restore(source.prefix);
           else {
             program.initialize(source.seed);
@@ -85,7 +89,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           const { request } = message;
           stopping = false;
           const batches = await batchesFor(request);
-          const advanced = await advance(current().program, batches, request, {
+          record ??= openRecord(request.fromStep);
+          const advanced = await advance(current().program, batches, record, request, {
             stopped: () => stopping,
             onStep: (event) => emit({ type: 'step', ...event }),
             onSaved: (saved) => emit({ type: 'saved', saved }),

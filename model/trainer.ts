@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NightshiftError } from '../contract/failures.ts';
-import { learningRateFactorAt } from '../contract/timeline.ts';
+import { decided } from '../contract/timeline.ts';
 import type { Batches } from '../data/batches.ts';
 import { bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { learningRateAt } from './learning-rate.ts';
@@ -16,6 +16,23 @@ export interface LoopControl {
   onSaved(saved: SavedState): void;
 }
 
+/** What the steps since the last saved state read and lost; goes on from one call to the next. */
+export interface StepRecord {
+  /** The saved state, or the one that was loaded. */
+  sinceStep: number;
+  /** When it was saved, in milliseconds of `performance.now()`. */
+  savedAtMs: number;
+  losses: number[];
+  ids: string[];
+}
+
+export const openRecord = (sinceStep: number): StepRecord => ({
+  sinceStep,
+  savedAtMs: performance.now(),
+  losses: [],
+  ids: [],
+});
+
 /**
  * Takes the steps of `request`; `batches` begin at its first one. Throws `Diverged` at the first
  * loss that is not finite: nothing after the last saved state is of use then.
@@ -23,6 +40,7 @@ export interface LoopControl {
 export async function advance(
   program: Program,
   batches: Batches,
+  record: StepRecord,
   request: AdvanceRequest,
   control: LoopControl,
 ): Promise<Advanced> {
@@ -30,7 +48,6 @@ export async function advance(
   const saveAt = new Set(request.saveAt);
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
-  let record = openRecord(fromStep);
   let step = fromStep;
   let loss: number | null = null;
   let images = 0;
@@ -38,13 +55,16 @@ export async function advance(
 
   const save = (): void => {
     control.onSaved(saveState(program, record, step, directory));
-    record = openRecord(step);
+    Object.assign(record, openRecord(step));
   };
+  const isDue = (): boolean =>
+    saveAt.has(step) || performance.now() - record.savedAtMs >= 1000 * request.saveEverySeconds;
   while (step < toStep && !control.stopped() && seconds() < request.seconds) {
     const batch = await batches.next();
     if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
-    const scheduled = learningRateAt(training.learningRate, step, plan.steps);
-    const learningRate = scheduled * learningRateFactorAt(timeline, step);
+    const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
+    const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
+    const learningRate = scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
     loss = program.train(batch, { learningRate, step, seed });
     if (!Number.isFinite(loss)) throw diverged(step, loss, learningRate);
     record.losses.push(loss);
@@ -54,23 +74,14 @@ export async function advance(
     step += 1;
     batch.release();
     control.onStep({ step, loss, learningRate, imagesPerSecond: images / seconds() });
-    if (saveAt.has(step)) save();
+    if (isDue()) save();
     // Lets the parent's messages in.
     await new Promise(setImmediate);
   }
-  if (step > record.sinceStep) save();
   const why = step === toStep ? 'reached' : control.stopped() ? 'stopped' : 'slice';
+  if (why !== 'reached' && step > record.sinceStep) save();
   return { step, loss, why, images, seconds: seconds(), waitSeconds: waitMs / 1000 };
 }
-
-/** What the steps since the last saved state read and lost. */
-interface StepRecord {
-  readonly sinceStep: number;
-  readonly losses: number[];
-  readonly ids: string[];
-}
-
-const openRecord = (sinceStep: number): StepRecord => ({ sinceStep, losses: [], ids: [] });
 
 /** Writes the state after `step` steps to a folder of its own below `directory`. */
 function saveState(

@@ -10,7 +10,7 @@ const settings = readSettings();
 const services = await openDataServices(settings);
 try {
   await runWorker({
-    taskQueue: cpuQueue,
+    taskQueues: [cpuQueue],
     workflowsPath: fileURLToPath(import.meta.resolve('../workflows/index.ts')),
     activities: dataActivities(services),
     maxConcurrentActivityTaskExecutions: settings.dataSlots,

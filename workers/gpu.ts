@@ -15,7 +15,8 @@ if (settings.requireGpu && !(await findsGpu(trainerScript))) {
 const services = await openModelServices(settings);
 try {
   await runWorker({
-    taskQueue: gpuQueue,
+    // Its own is where a run comes back to that has its state in this trainer.
+    taskQueues: [gpuQueue, services.workerQueue],
     activities: modelActivities(services),
     maxConcurrentActivityTaskExecutions: 1,
   });

@@ -1,9 +1,11 @@
 /** The composition root: what activities are given, from this process's settings. */
+import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataServices, ModelServices } from '../activities/services.ts';
 import { openTrainerHost } from '../activities/trainer-host.ts';
 import { openUploads } from '../activities/uploads.ts';
+import { gpuQueue } from '../contract/queues.ts';
 import { shutdownGraceMs } from '../contract/timing.ts';
 import { openCache } from '../storage/cache.ts';
 import { openProcessFolder } from '../storage/process-folder.ts';
@@ -72,6 +74,7 @@ export async function openModelServices(settings: Settings): Promise<Opened<Mode
     ...data,
     trainer,
     uploads,
+    workerQueue: `${gpuQueue}-${randomUUID()}`,
     async close() {
       trainer.close();
       await uploads.drained(shutdownGraceMs);

@@ -7,14 +7,17 @@ import { heartbeatThrottleMs, shutdownGraceMs } from '../contract/timing.ts';
 /** The options each kind of worker chooses itself. */
 type OwnOptions = Pick<
   WorkerOptions,
-  'taskQueue' | 'activities' | 'workflowsPath' | 'maxConcurrentActivityTaskExecutions'
->;
+  'activities' | 'workflowsPath' | 'maxConcurrentActivityTaskExecutions'
+> & {
+  /** Each gets a worker, with slots of its own. */
+  readonly taskQueues: readonly string[];
+};
 
 /**
- * Runs one worker until SIGTERM or SIGINT, or until the supervisor that started this process is
+ * Runs workers until SIGTERM or SIGINT, or until the supervisor that started this process is
  * gone. Activities are told at once: all of the grace period is theirs, to save and hand back.
  */
-export async function runWorker(options: OwnOptions): Promise<void> {
+export async function runWorker({ taskQueues, ...options }: OwnOptions): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   // Forked, but the supervisor may be gone before anybody listened.
   const endAtOnce = (): never => process.exit(1);
@@ -23,19 +26,25 @@ export async function runWorker(options: OwnOptions): Promise<void> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions ?? {});
   try {
-    const worker = await Worker.create({
-      ...options,
-      connection,
-      namespace,
-      maxHeartbeatThrottleInterval: heartbeatThrottleMs,
-      shutdownGraceTime: 0,
-      shutdownForceTime: shutdownGraceMs,
-    });
-    process.off('disconnect', endAtOnce).once('disconnect', () => worker.shutdown());
+    const workers = await Promise.all(
+      taskQueues.map((taskQueue) =>
+        Worker.create({
+          ...options,
+          taskQueue,
+          connection,
+          namespace,
+          maxHeartbeatThrottleInterval: heartbeatThrottleMs,
+          shutdownGraceTime: 0,
+          shutdownForceTime: shutdownGraceMs,
+        }),
+      ),
+    );
+    const shutDown = (): void => workers.forEach((worker) => worker.shutdown());
+    process.off('disconnect', endAtOnce).once('disconnect', shutDown);
     // Listening must not keep a worker alive that has ended.
     process.channel?.unref();
     process.send?.({ type: 'ready' });
-    await worker.run();
+    await Promise.all(workers.map((worker) => worker.run()));
   } finally {
     await connection.close();
   }

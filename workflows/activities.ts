@@ -1,5 +1,5 @@
 /** Every activity as the workflows call it: its queue, its timeouts and its retries, each with the reason. */
-import { proxyActivities } from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
 import type { RetryPolicy } from '@temporalio/workflow';
 import type { DataActivities } from '../activities/data.ts';
 import type { ModelActivities } from '../activities/model.ts';
@@ -16,9 +16,10 @@ const retry: RetryPolicy = {
   maximumInterval: '1 minute',
 };
 
-/** Steps that read and write small objects. */
-export const quick = proxyActivities<Pick<DataActivities, 'resolveConfig' | 'pruneCheckpoints'>>({
-  startToCloseTimeout: '2 minutes',
+/** Steps that read and write small objects; a state to go on from is read whole. */
+export const quick = proxyActivities<Pick<DataActivities, 'resolveConfig' | 'keepMilestone'>>({
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: heartbeatTimeoutMs,
   retry,
 });
 
@@ -39,13 +40,14 @@ export const data = proxyActivities<
 
 /**
  * Training is tried once: the workflow loops, since after a failure it may have to ask for another
- * worker, make shards again or take a decision first.
+ * worker, make shards again or take a decision first. Cancelled, it is waited for: it saves.
  */
 export const training = proxyActivities<Pick<ModelActivities, 'trainSteps'>>({
   taskQueue: gpuQueue,
   startToCloseTimeout: '25 hours',
   heartbeatTimeout: heartbeatTimeoutMs,
   retry: { maximumAttempts: 1 },
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** Other model activities do not build on one another: retried like data. */

@@ -5,8 +5,10 @@ const marks = { waiting: '·', running: '▶', done: '✓', failed: '✗' } as c
 
 /** Renders the current details of a run. */
 export function progressMarkdown(progress: RunProgress): string {
-  const { stages, training, lastProblem, result } = progress;
+  const { stages, training, resumed, paused, lastProblem, result } = progress;
   const lines = ['```', ...stages.map(stageLine), '```'];
+  if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
+  if (resumed) lines.push('', ...resumedLines(resumed));
   if (training) lines.push(...trainingLines(training));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
   if (result) {
@@ -21,6 +23,13 @@ export function progressMarkdown(progress: RunProgress): string {
     );
   }
   return lines.join('\n');
+}
+
+function resumedLines({ run, step, changes }: NonNullable<RunProgress['resumed']>): string[] {
+  const from = step === 0 ? 'which had no checkpoint: all begins anew' : `from step ${step}`;
+  const others =
+    changes.length === 0 ? [] : [`Changed: ${changes.map((one) => `\`${one}\``).join(', ')}`];
+  return [`Goes on with run \`${run}\`, ${from}.`, ...others];
 }
 
 function stageLine({ name, status, done, total, startedAt, endedAt, note }: StageProgress): string {

@@ -1,6 +1,15 @@
 /** The signals, queries and updates a run takes: shared by the workflow and its clients. */
-import { defineQuery } from '@temporalio/workflow';
+import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { RunProgress } from '../contract/progress.ts';
 
 /** How far the run is: stages, training milestones, and the result when it is done. */
 export const progressQuery = defineQuery<RunProgress>('progress');
+
+/** Saves the state, frees the GPU and waits; answered once that is so. */
+export const pauseUpdate = defineUpdate<void>('pause');
+
+/** Goes on where `pause` has stopped. */
+export const resumeUpdate = defineUpdate<void>('resume');
+
+/** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on. */
+export const setLearningRateUpdate = defineUpdate<void, [rate: number]>('setLearningRate');

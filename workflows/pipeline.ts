@@ -1,31 +1,39 @@
 /** The pipeline, from a configuration to a report: one workflow a run. Reads like its diagram. */
 import { workflowInfo } from '@temporalio/workflow';
 import type { RunResult } from '../contract/progress.ts';
+import type { TrainingInputs } from '../contract/stages.ts';
 import { data, model, quick } from './activities.ts';
+import { keepMilestones } from './milestones.ts';
 import { predictTestSet } from './predict.ts';
 import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
+import { openSteering } from './steering.ts';
 import { train } from './train.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
- * part of the configuration laid over the preset.
+ * part of the configuration laid over the preset, or `{ resumeFrom, ... }` to go on from another run.
  */
 export async function trainingPipeline(input?: unknown): Promise<RunResult> {
-  const run = workflowInfo().firstExecutionRunId;
+  const { firstExecutionRunId: run, workflowId } = workflowInfo();
   const progress = openProgress(run);
+  const steering = openSteering(progress);
 
-  const { preset, config } = await progress.stage('configure', () => quick.resolveConfig(input));
-  progress.preset(preset);
+  const { preset, config, takeover } = await progress.stage('configure', () =>
+    quick.resolveConfig(input),
+  );
+  progress.begins(preset, takeover);
   const { dataset, weights } = await progress.stage('ingest', async () => ({
     dataset: await data.ingestDataset({
       source: config.dataset.source,
       sha256: config.dataset.sha256,
+      digest: takeover?.inputs.dataset,
     }),
-    weights:
-      config.model.weights === 'none'
-        ? undefined
-        : await data.ingestWeights({ model: config.model }),
+    weights: takeover
+      ? takeover.inputs.weights
+      : config.model.weights === 'none'
+        ? null
+        : (await data.ingestWeights({ model: config.model })).digest,
   }));
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
   const numerics = model.resolveNumerics({ config, classes: dataset.classes });
@@ -37,31 +45,29 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     prepareBaseShards(split.digest, config, advance),
   );
 
-  const inputs = {
+  const inputs: TrainingInputs = {
     run,
     config,
     classes: dataset.classes,
+    dataset: dataset.digest,
     split: split.digest,
-    weights: weights?.digest ?? null,
+    weights,
     train: base.train.digest,
     validation: base.validation.digest,
     samples: split.samples.train,
+    ...(takeover?.origin && { origin: takeover.origin }),
+    ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
   };
-  const trained = await progress.stage('train', async () =>
-    train(inputs, await numerics, progress),
+  const atMilestone = keepMilestones({ inputs, workflowId, preset });
+  const training = await progress.stage('train', async () =>
+    train(inputs, await numerics, takeover, { progress, steering, atMilestone }),
   );
   const predictions = await progress.stage('predict', (advance) =>
-    predictTestSet(inputs, trained.best.checkpoint, base.test.digest, advance),
+    predictTestSet(inputs, training, base.test.digest, advance),
   );
+  const { trained } = training;
   const result = await progress.stage('report', () =>
-    data.writeReport({
-      inputs,
-      preset,
-      dataset: dataset.digest,
-      predictions,
-      trained,
-      stages: progress.stages(),
-    }),
+    data.writeReport({ inputs, preset, predictions, trained, stages: progress.stages() }),
   );
   return progress.finish(result);
 }

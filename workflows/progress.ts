@@ -8,6 +8,7 @@ import type {
   StageProgress,
   TrainingProgress,
 } from '../contract/progress.ts';
+import type { Takeover } from '../contract/stages.ts';
 import { progressMarkdown } from './markdown.ts';
 import { progressQuery } from './messages.ts';
 
@@ -17,7 +18,8 @@ export type Advance = (done: number, total: number) => void;
 export interface Progress {
   /** Runs one stage and keeps its times, parts and end. */
   stage<T>(name: StageName, work: (advance: Advance) => Promise<T>): Promise<T>;
-  preset(name: string): void;
+  begins(preset: string, takeover: Takeover | undefined): void;
+  paused(value: boolean): void;
   training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
@@ -56,7 +58,18 @@ export function openProgress(run: string): Progress {
         throw failure;
       }
     },
-    preset: (preset) => update({ preset }),
+    begins: (preset, takeover) =>
+      update({
+        preset,
+        ...(takeover && {
+          resumed: {
+            run: takeover.workflowId,
+            step: takeover.origin?.step ?? 0,
+            changes: takeover.changes,
+          },
+        }),
+      }),
+    paused: (paused) => update({ paused }),
     training(change) {
       const training = change(state.training);
       update({ training });

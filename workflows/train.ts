@@ -2,32 +2,30 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  TimeoutFailure,
   isCancellation,
   log,
   sleep,
 } from '@temporalio/workflow';
 import { failureTypeNamed, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
-import { nextMilestone, planTraining, position } from '../contract/plan.ts';
-import type { TrainingPlan } from '../contract/plan.ts';
-import type { Validation } from '../contract/progress.ts';
-import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
+import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
+import type { CheckpointReference, Segment, Takeover, TrainingInputs } from '../contract/stages.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
-import { quick, training } from './activities.ts';
-import { prepareBaseShards, prepareEpoch } from './prepare.ts';
+import { training } from './activities.ts';
+import { openCourse } from './course.ts';
+import type { Course, UsableState } from './course.ts';
+import { epochsAhead } from './epochs.ts';
+import { prepareBaseShards } from './prepare.ts';
 import { rootCause } from './progress.ts';
 import type { Progress } from './progress.ts';
-
-/** A validation, and the state it was of. */
-export interface ValidatedState extends Validation {
-  readonly checkpoint: CheckpointReference;
-}
+import type { Steering } from './steering.ts';
 
 export interface Trained {
   readonly steps: number;
-  readonly timeline: readonly Decision[];
-  readonly validations: readonly ValidatedState[];
-  readonly best: ValidatedState;
+  readonly timeline: Course['timeline'];
+  readonly validations: Course['validations'];
+  readonly best: UsableState;
   readonly last: CheckpointReference;
   readonly resumedAt: readonly number[];
   readonly notBitEqual: readonly string[];
@@ -36,65 +34,130 @@ export interface Trained {
   readonly idleShare: number;
 }
 
+/** A training that came to its end. */
+export interface FinishedTraining {
+  readonly trained: Trained;
+  /** Trains once more to a state that can't be read any more: it is then stored anew. */
+  readonly remake: (state: CheckpointReference) => Promise<void>;
+}
+
+/** What training is given beside its inputs. */
+export interface TrainingHelp {
+  readonly progress: Progress;
+  readonly steering: Steering;
+  /** Stores what the run has come to, and lets go of the checkpoints it no longer needs. */
+  readonly atMilestone: (course: Course, step: number, durableStep: number) => Promise<void>;
+}
+
 /** Trains to the last step. Throws what a retry can't mend. */
 export async function train(
   inputs: TrainingInputs,
   numerics: Numerics,
-  progress: Progress,
-): Promise<Trained> {
-  const plan = planTraining(inputs.samples, inputs.config.training);
+  takeover: Takeover | undefined,
+  { progress, steering, atMilestone }: TrainingHelp,
+): Promise<FinishedTraining> {
+  const { config } = inputs;
+  const plan = planTraining(inputs.samples, config.training);
   if (plan.batchSize > plan.samples) {
     throw ApplicationFailure.nonRetryable(
       `training.batchSize: ${plan.batchSize} is larger than the training set of ${plan.samples} images; use at most ${plan.samples}`,
       'InvalidConfig',
     );
   }
-  let timeline: Decision[] = [{ fromStep: 0, numerics }];
-  let validations: ValidatedState[] = [];
+  const course = openCourse(config.training, {
+    timeline: timelineAtStart(numerics, takeover),
+    validations: takeover?.validations ?? [],
+  });
   const resumedAt: number[] = [];
   const notBitEqual: string[] = [];
   const epochs = epochsAhead(inputs, plan);
-  let best: ValidatedState | undefined;
-  let last: CheckpointReference | undefined;
-  let step = 0;
   /** Since the last segment that came to its end. */
   const failures = new Map<FailureType, number>();
-  let images = 0;
-  let seconds = 0;
-  let busySeconds = 0;
+  let step = takeover?.step ?? 0;
+  let last: CheckpointReference | null = inputs.origin ?? null;
+  /** Of the worker whose trainer holds the state. */
+  let workerQueue: string | undefined;
+  const total = { images: 0, seconds: 0, busySeconds: 0 };
   const startedAt = Date.now();
   progress.training(() => ({
     ...plan,
-    step: 0,
-    validations: [],
-    durableStep: 0,
+    step,
+    validations: course.validations,
+    durableStep: inputs.origin?.step ?? 0,
     resumes: 0,
     hardware: describe(numerics),
   }));
 
-  while (step < plan.steps) {
-    const toStep = nextMilestone(plan, step);
-    const { epoch } = position(plan, step);
+  /** From the newest durable state to this one. */
+  const advance = async (toStep: number): Promise<Segment> => {
+    const { epoch } = position(plan, Math.min(step, toStep - 1));
+    await epochs.ready(epoch);
+    epochs.prepare(epoch + 1);
+    const { timeline, validations } = course;
+    const reachedStep = Math.min(step, toStep);
+    const options = {
+      summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${reachedStep} to ${toStep}`,
+      ...(workerQueue !== undefined && {
+        taskQueue: workerQueue,
+        scheduleToStartTimeout: waitForWarmTrainer,
+      }),
+    };
+    return training.trainSteps.executeWithOptions(options, [
+      { inputs, timeline, validations: validations.map(withoutCheckpoint), reachedStep, toStep },
+    ]);
+  };
+
+  /** Takes a decision, makes shards again or waits: what the failure asks for. Throws what nothing mends. */
+  const mend = async (failure: unknown): Promise<void> => {
+    const preferred = workerQueue;
+    workerQueue = undefined;
+    if (preferred !== undefined && isNotStarted(failure)) return;
+    const problem = problemOf(failure);
+    progress.problem(problem.message);
+    log.warn('training segment failed', { step, ...problem });
+    const tries = (failures.get(problem.type) ?? 0) + 1;
+    failures.set(problem.type, tries);
+    if (!isWorthRetrying(problem.type, tries)) throw failure;
+    if (problem.type === 'ShardsMissing') {
+      epochs.remake((problem.details as { epoch: number }).epoch);
+    } else if (problem.type === 'NumericsDiffer') {
+      const change = problem.details as { numerics: Numerics; step: number };
+      if (config.training.strict) throw failure;
+      course.turnOff(change.step, change.numerics);
+      notBitEqual.push(`from step ${change.step}: on ${describe(change.numerics)}`);
+      step = change.step;
+    } else {
+      // The first time it may be mended by now.
+      if (tries > 1) await sleep(Math.min(60_000, 500 * 2 ** tries));
+      if (problem.type === 'DamagedObject') {
+        await prepareBaseShards(inputs.split, config, () => undefined, 'verify');
+      }
+    }
+  };
+
+  const isUnvalidated = (): boolean =>
+    step > 0 && isValidated(plan, step) && !course.validations.some((one) => one.step === step);
+
+  const isDone = (): boolean => step === plan.steps && last?.step === step && !isUnvalidated();
+
+  await atMilestone(course, step, step);
+  while (!isDone()) {
+    await steering.untilGoing();
+    const learningRate = steering.takeLearningRate();
+    if (learningRate !== undefined) course.decide({ fromStep: step, learningRate });
     try {
-      await epochs.ready(epoch);
-      epochs.prepare(epoch + 1);
-      const summary = `epoch ${epoch + 1}/${plan.epochs}, steps ${step} to ${toStep}`;
-      const segment = await training.trainSteps.executeWithOptions({ summary }, [
-        { inputs, timeline, reachedStep: step, toStep },
-      ]);
+      const stays = isUnvalidated() || step === plan.steps;
+      const toStep = stays ? step : nextMilestone(plan, step);
+      const segment = await steering.interruptible(() => advance(toStep));
       if (segment.loadedStep !== null && (step > 0 || failures.size > 0)) {
         resumedAt.push(segment.loadedStep);
       }
       failures.clear();
-      step = segment.step;
-      last = segment.checkpoint;
-      images += segment.images;
-      seconds += segment.seconds;
-      busySeconds += segment.busySeconds;
-      if (segment.validation && !validations.some((known) => known.step === step)) {
-        validations = [...validations, { ...segment.validation, checkpoint: segment.checkpoint }];
-        best = bestOf(validations);
-      }
+      ({ step, checkpoint: last, workerQueue } = segment);
+      total.images += segment.images;
+      total.seconds += segment.seconds;
+      total.busySeconds += segment.busySeconds;
+      if (segment.validation) course.validated({ ...segment.validation, checkpoint: last });
       progress.training((before) => ({
         ...before!,
         step,
@@ -102,47 +165,34 @@ export async function train(
           loss: segment.loss,
           imagesPerSecond: segment.images / segment.seconds,
         }),
-        validations,
-        best,
+        validations: course.validations,
+        best: course.best()[0],
         durableStep: segment.durableStep,
         ...(segment.durableAt !== null && { durableAt: segment.durableAt }),
         resumes: resumedAt.length,
       }));
-      // The best state is on its way to the store perhaps: until it is there, the one before it stays.
-      const there = bestOf(validations.filter((one) => one.step <= segment.durableStep));
-      const keepSteps = [best, there].filter((one) => one !== undefined).map((one) => one.step);
-      await quick.pruneCheckpoints({ inputs, timeline, keepSteps });
+      await atMilestone(course, step, segment.durableStep);
     } catch (failure) {
-      const problem = problemOf(failure);
-      progress.problem(problem.message);
-      log.warn('training segment failed', { step, toStep, ...problem });
-      const tries = (failures.get(problem.type) ?? 0) + 1;
-      failures.set(problem.type, tries);
-      if (!isWorthRetrying(problem.type, tries)) throw failure;
-      if (problem.type === 'ShardsMissing') {
-        epochs.remake((problem.details as { epoch: number }).epoch);
-      } else if (problem.type === 'NumericsDiffer') {
-        const change = problem.details as { numerics: Numerics; step: number };
-        if (inputs.config.training.strict) throw failure;
-        // What lies beyond was never stored, and will not come again to the same bits.
-        const kept = timeline.filter(({ fromStep }) => fromStep < change.step);
-        timeline = [...kept, { fromStep: change.step, numerics: change.numerics }];
-        notBitEqual.push(`from step ${change.step}: on ${describe(change.numerics)}`);
-        step = change.step;
-        validations = validations.filter((one) => one.step <= change.step);
-        best = bestOf(validations);
-      } else {
-        await sleep(Math.min(60_000, 500 * 2 ** tries));
-        if (problem.type === 'DamagedObject') {
-          await prepareBaseShards(inputs.split, inputs.config, () => undefined, 'verify');
-        }
-      }
+      if (steering.paused && isCancellation(failure)) workerQueue = undefined;
+      else await mend(failure);
     }
   }
+  const [best] = course.best();
   if (!best || !last) {
     throw ApplicationFailure.nonRetryable(`${plan.steps} steps done, but no state was validated`);
   }
-  return {
+  const { timeline, validations } = course;
+  const remake = async (state: CheckpointReference): Promise<void> => {
+    for (;;) {
+      try {
+        await advance(state.step);
+        return;
+      } catch (failure) {
+        await mend(failure);
+      }
+    }
+  };
+  const trained = {
     steps: plan.steps,
     timeline,
     validations,
@@ -150,40 +200,32 @@ export async function train(
     last,
     resumedAt,
     notBitEqual,
-    imagesPerSecond: images / Math.max(seconds, 1e-9),
-    idleShare: Math.max(0, 1 - busySeconds / ((Date.now() - startedAt) / 1000)),
+    imagesPerSecond: total.images / Math.max(total.seconds, 1e-9),
+    idleShare: Math.max(0, 1 - total.busySeconds / ((Date.now() - startedAt) / 1000)),
   };
+  return { trained, remake };
 }
 
-interface EpochsAhead {
-  prepare(epoch: number): void;
-  /** Resolves once the epoch's shards are there; after a failure it begins anew. */
-  ready(epoch: number): Promise<void>;
-  /** Makes what is missing or damaged of them again. */
-  remake(epoch: number): void;
+/** Longer than a worker that lives takes to begin; one that is gone costs so much once. */
+const waitForWarmTrainer = '5 seconds';
+
+/** What the run computes with is its first decision; a fork's settings may make other graphs. */
+function timelineAtStart(numerics: Numerics, takeover: Takeover | undefined): Decision[] {
+  if (!takeover?.origin) return [{ fromStep: 0, numerics }];
+  const { timeline, forked, origin } = takeover;
+  return forked ? [...timeline, { fromStep: origin.step, numerics }] : [...timeline];
 }
 
-/** Augmented shards, prepared one epoch ahead; a failure shows when the epoch is asked for. */
-function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
-  const prepared = new Map<number, Promise<void>>();
-  const start = (epoch: number, trust: 'trust' | 'verify'): void => {
-    const shards = prepareEpoch(inputs, epoch, trust);
-    prepared.set(epoch, shards);
-    shards.catch(() => {
-      if (prepared.get(epoch) === shards) prepared.delete(epoch);
-    });
-  };
-  const prepare = (epoch: number): void => {
-    if (epoch < plan.epochs && !prepared.has(epoch)) start(epoch, 'trust');
-  };
-  return {
-    prepare,
-    ready(epoch) {
-      prepare(epoch);
-      return prepared.get(epoch) as Promise<void>;
-    },
-    remake: (epoch) => start(epoch, 'verify'),
-  };
+const withoutCheckpoint = ({
+  checkpoint: _checkpoint,
+  ...validation
+}: Course['validations'][number]) => validation;
+
+/** No worker took the task: that which was preferred is gone. */
+function isNotStarted(failure: unknown): boolean {
+  if (!(failure instanceof ActivityFailure)) return false;
+  const { cause } = failure;
+  return cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START';
 }
 
 /** The failure below an activity's failure; anything else, a cancellation too, is thrown on. */
@@ -195,11 +237,6 @@ function problemOf(failure: unknown): { type: FailureType; message: string; deta
     message: cause.message,
     details: cause instanceof ApplicationFailure ? cause.details?.[0] : undefined,
   };
-}
-
-/** The most accurate one; of equals the earliest. */
-function bestOf(validations: readonly ValidatedState[]): ValidatedState | undefined {
-  return validations.toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step)[0];
 }
 
 function describe({ device, instructions, threads, precision }: Numerics): string {

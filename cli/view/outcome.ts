@@ -8,6 +8,8 @@ import { count, percent } from './format.ts';
 
 /** Where what the run made can be found. */
 export interface Place {
+  /** What the run is called. */
+  readonly run: string;
   /** The folder that holds the bucket's objects as plain files; absent when the store is elsewhere. */
   readonly objects?: string;
   /** What paths below it are printed relative to. */
@@ -21,11 +23,11 @@ export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): st
     case 'completed':
       return resultLines(outcome.result, place, colors);
     case 'cancelled':
-      return [colors.yellow('The run was cancelled.'), ...pageLine(place)];
+      return [colors.yellow('The run was cancelled.'), goOn(place), ...pageLine(place)];
     case 'failed':
       return [
         colors.red(`The run failed: ${outcome.type}: ${outcome.message}`),
-        remedies[outcome.type as FailureType] ?? otherRemedy,
+        remedies[outcome.type as FailureType] ?? `Once the cause is gone: ${goOn(place)}`,
         ...pageLine(place),
       ];
   }
@@ -64,8 +66,8 @@ export function pageLine({ page }: Place): string[] {
   return page === undefined ? [] : [`Temporal UI  ${page}`];
 }
 
-const otherRemedy =
-  'Start again once the cause is gone: finished stages are found in the store and not made again.';
+const goOn = ({ run }: Place): string =>
+  `\`npx nightshift resume ${run}\` goes on from its last checkpoint.`;
 
 /** What to do next, by what went wrong. */
 const remedies: Partial<Record<FailureType, string>> = {

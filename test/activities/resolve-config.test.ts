@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resolveConfig } from '../../activities/resolve-config.ts';
+import { resolveConfig as resolve } from '../../activities/resolve-config.ts';
+import { openMemoryStore } from '../../storage/memory.ts';
+
+const resolveConfig = (input?: unknown) => resolve({ store: openMemoryStore() }, input);
 
 /** The problems a wrong input is refused with. */
 async function problemsOf(input: unknown): Promise<string[]> {

@@ -65,6 +65,7 @@ async function newWorker(): Promise<ModelServices> {
     downloads: folder,
     trainer,
     uploads: openUploads(),
+    workerQueue: 'gpu-test',
   };
 }
 
@@ -96,7 +97,7 @@ function segment(
   return new MockActivityEnvironment().run(
     trainSteps,
     services,
-    { inputs, timeline, reachedStep, toStep },
+    { inputs, timeline, validations: [], reachedStep, toStep },
     step,
   );
 }

@@ -4,6 +4,7 @@ import { outcomeLines } from '../../cli/view/outcome.ts';
 import { noColors, result } from './support.ts';
 
 const place = {
+  run: 'quickstart-1',
   cwd: '/home/ada/nightshift',
   objects: '/home/ada/nightshift/.nightshift/s3/data/nightshift',
   page: 'http://127.0.0.1:8233/namespaces/default/workflows/quickstart-1',
@@ -26,7 +27,11 @@ test('a right prediction is said to be right, and a store elsewhere gives its ke
   const notBitEqual = ['from step 400: on cpu (avx2, 2 threads), float32'];
   const changed = { ...result, example, notBitEqual, resumes: 1, predictionsKeys: ['p/0.jsonl'] };
   assert.deepEqual(
-    outcomeLines({ status: 'completed', result: changed }, { cwd: '/home/ada' }, noColors).slice(1),
+    outcomeLines(
+      { status: 'completed', result: changed },
+      { run: 'quickstart-1', cwd: '/home/ada' },
+      noColors,
+    ).slice(1),
     [
       'Best model: after step 1,000 of 1,175, validation accuracy 51.9 %; resumed once.',
       'Not bit-equal to an undisturbed run from step 400: on cpu (avx2, 2 threads), float32.',
@@ -44,17 +49,17 @@ test('a wrong configuration shows each problem and what to do', () => {
     type: 'InvalidConfig',
     message: 'the configuration is not valid:\n- training.epochs: 0: Too small',
   } as const;
-  assert.deepEqual(outcomeLines(outcome, { cwd: '/' }, noColors), [
+  assert.deepEqual(outcomeLines(outcome, { run: 'quickstart-1', cwd: '/' }, noColors), [
     'The run failed: InvalidConfig: the configuration is not valid:\n- training.epochs: 0: Too small',
     'Correct these keys and start again; contract/config.ts says what every key means.',
   ]);
 });
 
-test('a failure of no known type says that finished stages are kept', () => {
+test('a failure of no known type says how to go on', () => {
   const outcome = { status: 'failed', type: 'TimeoutFailure', message: 'timed out' } as const;
-  assert.deepEqual(outcomeLines(outcome, { cwd: '/' }, noColors), [
+  assert.deepEqual(outcomeLines(outcome, { run: 'quickstart-1', cwd: '/' }, noColors), [
     'The run failed: TimeoutFailure: timed out',
-    'Start again once the cause is gone: finished stages are found in the store and not made again.',
+    'Once the cause is gone: `npx nightshift resume quickstart-1` goes on from its last checkpoint.',
   ]);
 });
 

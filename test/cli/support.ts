@@ -105,6 +105,8 @@ export async function openClone(test: TestContext): Promise<{
 export interface FakeRuns extends Runs {
   readonly started: Map<string, RunInput>;
   readonly cancelled: string[];
+  readonly paused: string[];
+  readonly unpaused: string[];
   state: { progress: RunProgress; outcome?: Outcome; away?: boolean; historyLength: number };
   /** Queries answered so far. */
   queries: number;
@@ -129,6 +131,8 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
   const runs: FakeRuns = {
     started: new Map(),
     cancelled: [],
+    paused: [],
+    unpaused: [],
     state,
     queries: 0,
     start(id, input) {
@@ -148,6 +152,8 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
         return runs.state.outcome;
       }),
     cancel: (id) => find(id, () => void runs.cancelled.push(id)),
+    pause: (id) => find(id, () => void runs.paused.push(id)),
+    unpause: (id) => find(id, () => void runs.unpaused.push(id)),
     list: (limit) => Promise.resolve([...runs.started.keys()].slice(0, limit).map(describe)),
   };
   return runs;

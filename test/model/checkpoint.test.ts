@@ -13,8 +13,8 @@ import {
   commitCheckpoint,
   fetchBundle,
   manifestKeyOf,
-  pruneCheckpoints,
 } from '../../model/checkpoint.ts';
+import { pruneCheckpoints } from '../../model/retention.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
@@ -39,7 +39,8 @@ beforeEach(() => void (store = openMemoryStore()));
 
 async function commit(step: number, decisions = timeline): Promise<void> {
   const checkpoint = checkpointAt(inputs, decisions, step);
-  await commitCheckpoint(store, inputs, decisions, plan, { checkpoint, parent: null, directory });
+  const context = { inputs, timeline: decisions, validations: [], plan };
+  await commitCheckpoint(store, context, { checkpoint, parent: null, directory });
 }
 
 async function stepsDownFrom(upToStep: number, decisions = timeline): Promise<number[]> {

@@ -18,6 +18,7 @@ export function trainingInputs(config: ConfigInput = {}): TrainingInputs {
     run: 'run-1',
     config: configSchema.parse(config),
     classes: ['cat', 'dog'],
+    dataset: '0'.repeat(64),
     split: '1'.repeat(64),
     weights: null,
     train: '2'.repeat(64),

@@ -5,7 +5,9 @@ import type { ModelActivities } from '../../activities/model.ts';
 import { isValidated, planTraining } from '../../contract/plan.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
+import { gpuQueue } from '../../contract/queues.ts';
 import { digestOf } from '../../data/digest.ts';
+import { openMemoryStore } from '../../storage/memory.ts';
 import { numerics } from '../support/training-inputs.ts';
 
 export type Activities = DataActivities & ModelActivities;
@@ -27,6 +29,7 @@ export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {})
       : null,
     durableStep: step,
     durableAt: Date.now(),
+    workerQueue: gpuQueue,
     ...change,
   };
 }
@@ -36,7 +39,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
   const digest = '1'.repeat(64);
   const nothing = async (): Promise<void> => undefined;
   return {
-    resolveConfig,
+    resolveConfig: (input) => resolveConfig({ store: openMemoryStore() }, input),
     ingestDataset: async () => ({ digest, classes: ['cat', 'dog'], samples: 100 }),
     ingestWeights: async () => ({ digest, loaded: 1, skipped: [] }),
     splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
@@ -49,7 +52,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     writeShard: nothing,
     augmentShard: nothing,
     sealStage: nothing,
-    pruneCheckpoints: nothing,
+    keepMilestone: nothing,
     resolveNumerics: async () => numerics,
     trainSteps: async (input) => segmentTo(input),
     predictShard: nothing,

@@ -1,0 +1,154 @@
+/**
+ * The one way back into a run, whatever broke: the trainer's own state when it lies on the way,
+ * else the newest usable checkpoint of the run's lineage, else the state it began from.
+ */
+import { log } from '@temporalio/activity';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { NightshiftError } from '../contract/failures.ts';
+import { stageManifestKey } from '../contract/keys.ts';
+import { weightsManifestSchema } from '../contract/manifests.ts';
+import type { CheckpointManifest } from '../contract/manifests.ts';
+import type { CheckpointReference, TrainStepsInput } from '../contract/stages.ts';
+import { decisionsBefore } from '../contract/timeline.ts';
+import { digestOf } from '../data/digest.ts';
+import { adoptCheckpoint, checkpointsDownFrom, fetchBundle } from '../model/checkpoint.ts';
+import type { CheckpointContext } from '../model/checkpoint.ts';
+import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import type { Step } from './durable.ts';
+import type { ModelServices } from './services.ts';
+import { required } from './stages.ts';
+import type { WarmTrainer } from './trainer-host.ts';
+
+/** The state a segment begins from. */
+export interface Begin {
+  readonly step: number;
+  /** The trainer held it already. */
+  readonly warm: boolean;
+}
+
+/** Names a state by all that it depends on. */
+export function stateKeyOf(
+  { inputs, timeline }: Pick<TrainStepsInput, 'inputs' | 'timeline'>,
+  step: number,
+): string {
+  return digestOf({ inputs, timeline: decisionsBefore(timeline, step), step });
+}
+
+/** Gives the trainer its state, and says which; throws `InvalidData` when that of another run is gone. */
+export async function resumeState(
+  services: ModelServices,
+  input: TrainStepsInput,
+  context: CheckpointContext,
+  step: Step,
+  trainer: WarmTrainer,
+): Promise<Begin> {
+  const { inputs, reachedStep, toStep } = input;
+  if (reachedStep < toStep && trainer.stateKey === stateKeyOf(input, reachedStep)) {
+    return { step: reachedStep, warm: true };
+  }
+  // What this worker saved before is newer than what the store has.
+  await services.uploads.settled(inputs.run);
+  const startedAt = Date.now();
+  trainer.stateKey = undefined;
+  const found =
+    (await loadNewestCheckpoint(services, input, trainer)) ??
+    (await loadOrigin(services, context, trainer));
+  step.signal.throwIfAborted();
+  if (found) {
+    const lost = Math.max(0, reachedStep - found.step);
+    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+    log.info(
+      `resumed at step ${found.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
+    );
+    return { step: found.step, warm: false };
+  }
+  if (reachedStep > 0) {
+    const problem = 'no usable checkpoint, begins again at step 0';
+    log.warn(`run ${inputs.run}: ${problem}, ${reachedStep} steps lost`);
+  }
+  await loadInitialState(services, input, trainer);
+  return { step: 0, warm: false };
+}
+
+async function loadNewestCheckpoint(
+  { store, scratch }: ModelServices,
+  { inputs, timeline, toStep }: TrainStepsInput,
+  trainer: WarmTrainer,
+): Promise<CheckpointManifest | undefined> {
+  const warn = ({ step }: CheckpointReference, { message }: Error): void =>
+    log.warn(`checkpoint of step ${step} can't be used, an older one must do: ${message}`);
+  const candidates = checkpointsDownFrom(store, inputs, timeline, toStep, warn);
+  for await (const manifest of candidates) {
+    try {
+      await inFolder(scratch, async (folder) =>
+        loadBundle(trainer, await fetchBundle(store, manifest, folder)),
+      );
+      return manifest;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      warn(manifest, error);
+    }
+  }
+  return undefined;
+}
+
+/** The state of another run that this one goes on from; undefined when it begins by itself. */
+async function loadOrigin(
+  { store, scratch }: ModelServices,
+  context: CheckpointContext,
+  trainer: WarmTrainer,
+): Promise<CheckpointManifest | undefined> {
+  const { origin } = context.inputs;
+  if (!origin) return undefined;
+  try {
+    return await inFolder(scratch, async (folder) => {
+      const adopted = await adoptCheckpoint(store, context, origin, folder);
+      await loadBundle(trainer, await fetchBundle(store, adopted, folder));
+      return adopted;
+    });
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    throw new NightshiftError(
+      'InvalidData',
+      `resumeFrom: the state after step ${origin.step} of run ${origin.run} can't be used any more: give an earlier step of it`,
+      { cause: error },
+    );
+  }
+}
+
+const isGone = (error: unknown): error is DamagedObject | ObjectNotFound =>
+  error instanceof DamagedObject || error instanceof ObjectNotFound;
+
+async function loadBundle({ client }: WarmTrainer, prefix: string): Promise<void> {
+  await client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
+}
+
+async function inFolder<T>(scratch: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(scratch, 'restore-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function loadInitialState(
+  { store, cache }: ModelServices,
+  { inputs }: TrainStepsInput,
+  { client }: WarmTrainer,
+): Promise<void> {
+  const { seed } = inputs.config;
+  if (inputs.weights === null) {
+    await client.ask({ type: 'load', source: { kind: 'initial', seed } });
+    return;
+  }
+  const key = stageManifestKey(inputs.weights);
+  const { files } = await required(store, key, weightsManifestSchema);
+  const file = await cache.fetch(files[0]!, store);
+  try {
+    await client.ask({ type: 'load', source: { kind: 'initial', seed, weights: file.path } });
+  } finally {
+    await file.release();
+  }
+}

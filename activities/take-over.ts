@@ -1,0 +1,101 @@
+/** What a run takes over from another one: its newest whole state at or below a step, and all that led there. */
+import { log } from '@temporalio/activity';
+import type { Config } from '../contract/config.ts';
+import { changeText, changesBetween, refusedChanges, trainingIdentity } from '../contract/forks.ts';
+import { planTraining } from '../contract/plan.ts';
+import type {
+  CheckpointReference,
+  RunRecord,
+  Takeover,
+  ValidatedState,
+} from '../contract/stages.ts';
+import { digestOf } from '../data/digest.ts';
+import { checkpointsDownFrom, readCheckpoint } from '../model/checkpoint.ts';
+import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import type { ObjectStore } from '../storage/store.ts';
+import { invalid } from './invalid-config.ts';
+
+/**
+ * Throws `InvalidConfig` when a setting has changed that the state can't go on with, when there is
+ * no state of exactly `step`, or when the state is beyond the last step.
+ */
+export async function takeOver(
+  store: ObjectStore,
+  record: RunRecord,
+  config: Config,
+  step?: number,
+): Promise<Takeover> {
+  const { run, workflowId, inputs, timeline } = record;
+  const changes = changesBetween(inputs.config, config);
+  const origin = await newestState(store, record, step);
+  const refused = origin ? refusedChanges(changes) : [];
+  if (refused.length > 0) throw invalid(refused);
+  const { steps } = planTraining(inputs.samples, config.training);
+  if (origin && origin.step > steps) {
+    throw invalid([
+      `training.epochs: ${config.training.epochs} end after step ${steps}, but the state to go on from is of step ${origin.step}; give more, or an earlier step`,
+    ]);
+  }
+  const forked =
+    origin !== null &&
+    digestOf(trainingIdentity(inputs.config)) !== digestOf(trainingIdentity(config));
+  // Without a step and with the same settings it is the same run, wherever it broke off.
+  const reached = step === undefined && !forked ? record.step : (origin?.step ?? 0);
+  const validations = record.validations.filter((one) => origin && one.step <= reached);
+  return {
+    run,
+    workflowId,
+    origin,
+    forked,
+    forkedFrom: forked
+      ? { lineage: origin.lineage, step: origin.step }
+      : (inputs.forkedFrom ?? null),
+    step: origin ? reached : 0,
+    inputs,
+    timeline: timeline.filter(({ fromStep }) => origin && fromStep <= reached),
+    validations: await withUsableWeights(store, validations),
+    changes: changes.map(changeText),
+  };
+}
+
+/** Every byte of it is read: what comes later may rely on it. */
+async function newestState(
+  store: ObjectStore,
+  { run, workflowId, inputs, timeline }: RunRecord,
+  step: number | undefined,
+): Promise<CheckpointReference | null> {
+  const upTo = step ?? Number.MAX_SAFE_INTEGER;
+  const usable: number[] = [];
+  const warn = ({ step: damaged }: CheckpointReference, { message }: Error): void =>
+    log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`);
+  for await (const manifest of checkpointsDownFrom(store, inputs, timeline, upTo, warn, {
+    deep: true,
+  })) {
+    const { lineage } = manifest;
+    if (step === undefined || manifest.step === step) return { run, lineage, step: manifest.step };
+    usable.push(manifest.step);
+  }
+  if (step === undefined) return inputs.origin ?? null;
+  const there = usable.length > 0 ? usable.join(', ') : 'none';
+  throw invalid([
+    `resumeFrom.step: run ${workflowId} has no whole checkpoint of step ${step}; at or below it there are: ${there}`,
+  ]);
+}
+
+/** A state whose weights were let go of can't be the best one any more. */
+function withUsableWeights(
+  store: ObjectStore,
+  validations: readonly ValidatedState[],
+): Promise<ValidatedState[]> {
+  return Promise.all(
+    validations.map(async (one) => {
+      if (one.checkpoint === null) return one;
+      const manifest = await readCheckpoint(store, one.checkpoint).catch(ifGone);
+      return manifest && !manifest.pruned ? one : { ...one, checkpoint: null };
+    }),
+  );
+}
+
+function ifGone(error: unknown): undefined {
+  if (!(error instanceof DamagedObject || error instanceof ObjectNotFound)) throw error;
+}

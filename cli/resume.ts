@@ -1,0 +1,90 @@
+/** `nightshift resume`: goes on with a run that is paused, crashed, failed, cancelled or lost, or forks one. */
+import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
+import type { Cli, ExitCode } from './cli.ts';
+import { connect, pageOf } from './connect.ts';
+import type { Servers } from './connect.ts';
+import { inputOf } from './input.ts';
+import type { InputOptions } from './input.ts';
+import type { RunDescription } from './runs.ts';
+import { watchOn } from './watch.ts';
+
+export interface ResumeOptions extends Pick<InputOptions, 'set'> {
+  /** Go on from the state after this step instead of the newest. */
+  readonly step?: number;
+  /** Show the run until it has ended. */
+  readonly wait?: boolean;
+  readonly json?: boolean;
+}
+
+/** `id`: the run's name, or its id in the store for one that Temporal has lost. */
+export async function resume(
+  cli: Cli,
+  id: string,
+  options: ResumeOptions,
+  open: typeof connect = connect,
+): Promise<ExitCode> {
+  const { wait = false, json = false } = options;
+  const servers = await open(cli.root);
+  try {
+    const before = await describeIfThere(servers, id);
+    const run = await goOn(cli, servers, id, before, options);
+    const page = pageOf(servers, run);
+    if (json) printJson(cli.out, { run, resumedFrom: id, ...(page && { page }) });
+    else {
+      const same = run === id;
+      printLine(
+        cli.out,
+        `${same ? `Run ${run} goes on` : `Run ${run} goes on with ${id}`}${page ? `: ${page}` : ''}`,
+      );
+      if (!wait) printLine(cli.out, `Watch it with \`npx nightshift watch ${run}\`.`);
+    }
+    return wait ? await watchOn(cli, servers, run, json) : exitCodes.ok;
+  } finally {
+    await servers.close();
+  }
+}
+
+/** The run that goes on: the paused one itself, else a new one that takes over the state. */
+async function goOn(
+  cli: Cli,
+  { runs }: Servers,
+  id: string,
+  before: RunDescription | undefined,
+  { step, set }: ResumeOptions,
+): Promise<string> {
+  const isFork = step !== undefined || set !== undefined;
+  if (before?.status === 'running' && !isFork) {
+    const { paused = false } = await runs.progress(id);
+    if (!paused) {
+      throw new CommandError(
+        `Run ${id} goes on by itself: after a crash its workers take it up from its last checkpoint. \`npx nightshift watch ${id}\` shows it; --step or --set fork it.`,
+      );
+    }
+    await runs.unpause(id);
+    return id;
+  }
+  const resumeFrom = step === undefined ? id : { run: id, step };
+  const input = { ...inputOf({ ...(set && { set }) }, cli.cwd), resumeFrom };
+  const name = resumedName(id, new Date());
+  if (await runs.start(name, input)) return name;
+  throw new CommandError(
+    `A run ${name} was started in this very second; try again for another one.`,
+    exitCodes.failed,
+  );
+}
+
+async function describeIfThere({ runs }: Servers, id: string): Promise<RunDescription | undefined> {
+  try {
+    return await runs.describe(id);
+  } catch (error) {
+    // What Temporal has lost the store may still have.
+    if (error instanceof CommandError) return undefined;
+    throw error;
+  }
+}
+
+/** The name of the run that goes on: the first one's, with the time of its last resumption. */
+function resumedName(id: string, now: Date): string {
+  const [first = id] = id.split('-resumed-');
+  return `${first}-resumed-${now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-')}`;
+}

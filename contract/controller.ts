@@ -1,0 +1,51 @@
+/** What is decided from validations: the best state, and when the learning rate goes down. Pure. */
+
+/** A validation as far as decisions go by it; accuracy in [0, 1]. */
+export interface Measured {
+  readonly step: number;
+  readonly accuracy: number;
+}
+
+/** `training.plateau` of the configuration. */
+export interface PlateauRule {
+  /** Validations without a better one. */
+  readonly patience: number;
+  /** What the learning rate is multiplied by. */
+  readonly factor: number;
+  /** What counts as better: by more than this. */
+  readonly minDelta: number;
+}
+
+/** All that a decision depends on: a function of the validations so far, never kept elsewhere. */
+export interface ControllerState {
+  readonly best: Measured | null;
+  /** Validations since the best one, or since the rate went down after it. */
+  readonly patience: number;
+  /** Multiplies the scheduled learning rate. */
+  readonly learningRateFactor: number;
+}
+
+const initial: ControllerState = { best: null, patience: 0, learningRateFactor: 1 };
+
+/** The state after these validations, in the order of their steps. */
+export function controllerAfter(
+  validations: readonly Measured[],
+  plateau: PlateauRule | undefined,
+): ControllerState {
+  return validations.reduce((state, validation) => advance(state, validation, plateau), initial);
+}
+
+function advance(
+  { best, patience, learningRateFactor }: ControllerState,
+  { step, accuracy }: Measured,
+  plateau: PlateauRule | undefined,
+): ControllerState {
+  const minDelta = plateau?.minDelta ?? 0;
+  if (best === null || accuracy > best.accuracy + minDelta) {
+    return { best: { step, accuracy }, patience: 0, learningRateFactor };
+  }
+  if (plateau === undefined || patience + 1 < plateau.patience) {
+    return { best, patience: patience + 1, learningRateFactor };
+  }
+  return { best, patience: 0, learningRateFactor: learningRateFactor * plateau.factor };
+}

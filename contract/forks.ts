@@ -1,0 +1,95 @@
+/** A run that goes on from another one's state: which settings may be others, and which can't. */
+import type { Config } from './config.ts';
+
+/** One key of the configuration whose value is another; undefined: not set. */
+export interface ConfigChange {
+  readonly key: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** The keys, `a.b.c`, in which two configurations differ, in the order of their names. */
+export function changesBetween(before: Config, after: Config): ConfigChange[] {
+  const [old, now] = [new Map(leaves(before, '')), new Map(leaves(after, ''))];
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .toSorted()
+    .map((key) => ({ key, before: old.get(key), after: now.get(key) }))
+    .filter(({ before: a, after: b }) => a !== b);
+}
+
+function* leaves(value: unknown, path: string): Generator<[string, unknown]> {
+  if (typeof value !== 'object' || value === null) {
+    if (value !== undefined) yield [path, value];
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    yield* leaves(inner, path === '' ? key : `${path}.${key}`);
+  }
+}
+
+interface UnsafeChange {
+  readonly keys: RegExp;
+  /** Of these changes only; of all without it. */
+  readonly when?: (before: unknown, after: unknown) => boolean;
+  readonly reason: string;
+}
+
+/** What must stay as it is where a state is gone on from; every key that is not here may change. */
+const unsafe: readonly UnsafeChange[] = [
+  {
+    keys: /^seed$/,
+    reason: 'the order of the samples follows from it, and some would come twice, others never',
+  },
+  { keys: /^dataset\./, reason: 'the state was trained on these images' },
+  { keys: /^model\.(?!dropout$|batchNormMomentum$)/, reason: 'the state is of this network' },
+  { keys: /^training\.batchSize$/, reason: 'the place in the epoch is counted in it' },
+  {
+    keys: /^training\.optimizer\.(name|centered)$/,
+    reason: "the state holds this optimizer's slots",
+  },
+  {
+    keys: /^training\.optimizer\.momentum$/,
+    when: (before, after) => (before === 0) !== (after === 0),
+    reason: 'the state has a slot for it, or none',
+  },
+  {
+    keys: /^training\.averageDecay$/,
+    when: (before, after) => (before === undefined) !== (after === undefined),
+    reason: 'the state has averages, or none',
+  },
+];
+
+/** A line for each change that is refused: the key, both values, and why. */
+export function refusedChanges(changes: readonly ConfigChange[]): string[] {
+  return changes.flatMap((change) => {
+    const { key, before, after } = change;
+    const found = unsafe.find(
+      ({ keys, when = () => true }) => keys.test(key) && when(before, after),
+    );
+    return found ? [`${changeText(change)} is not possible: ${found.reason}`] : [];
+  });
+}
+
+/** `training.epochs: 5 -> 10` */
+export const changeText = ({ key, before, after }: ConfigChange): string =>
+  `${key}: ${shown(before)} -> ${shown(after)}`;
+
+const shown = (value: unknown): string => (value === undefined ? 'unset' : JSON.stringify(value));
+
+/**
+ * The part of a configuration that a state's bits depend on, beside the data and the decisions:
+ * two runs that agree in it are one run, told apart by their names only.
+ */
+export function trainingIdentity({ seed, augment, model, training }: Config): unknown {
+  const {
+    validateEverySteps: _validate,
+    checkpointEverySteps: _steps,
+    checkpointEverySeconds: _seconds,
+    keepCheckpoints: _keep,
+    plateau: _plateau,
+    sliceSeconds: _slice,
+    strict: _strict,
+    ...computed
+  } = training;
+  return { seed, augment, model, training: computed };
+}

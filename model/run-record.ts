@@ -1,0 +1,94 @@
+/** The record of a run in the store: what its workflow knows, for the run that goes on from it. */
+import { runNameKey, runPrefix, runRecordKey, stepOfCheckpointKey } from '../contract/keys.ts';
+import { checkpointManifestSchema, runNameSchema, runRecordSchema } from '../contract/manifests.ts';
+import type { CheckpointManifest, StoredRunRecord } from '../contract/manifests.ts';
+import type { RunRecord, TrainingInputs } from '../contract/stages.ts';
+import type { Decision } from '../contract/timeline.ts';
+import type { Validation } from '../contract/progress.ts';
+import { digestOf } from '../data/digest.ts';
+import { readManifest } from '../storage/commit.ts';
+import { movePointer, readPointer } from '../storage/pointer.ts';
+import { DamagedObject } from '../storage/store.ts';
+import type { ListedObject, ObjectStore } from '../storage/store.ts';
+import { checkpointAt } from './checkpoint.ts';
+
+/** Writes it, unless a later execution or revision is there: one that was reset may still be writing. */
+export async function writeRunRecord(store: ObjectStore, record: RunRecord): Promise<void> {
+  const { run, workflowId } = record;
+  await movePointer(store, runRecordKey(run), runRecordSchema, (current) =>
+    current && isLater(current, record)
+      ? undefined
+      : ({ version: 1, ...record } as unknown as StoredRunRecord),
+  );
+  await movePointer(store, runNameKey(digestOf(workflowId)), runNameSchema, (current) =>
+    current?.run === run ? undefined : { workflowId, run },
+  );
+}
+
+function isLater({ execution: a }: StoredRunRecord, { execution: b }: RunRecord): boolean {
+  return a.startedAt === b.startedAt ? a.revision >= b.revision : a.startedAt > b.startedAt;
+}
+
+/**
+ * The record of a run, by the run's id or by its workflow's; undefined when the store knows none.
+ * For one that is damaged the newest checkpoint's manifest must do.
+ */
+export async function readRunRecord(
+  store: ObjectStore,
+  name: string,
+): Promise<RunRecord | undefined> {
+  const run = (await runCalled(store, name)) ?? name;
+  try {
+    const record = await readPointer(store, runRecordKey(run), runRecordSchema);
+    if (record) return record as unknown as RunRecord;
+  } catch (error) {
+    if (!(error instanceof DamagedObject)) throw error;
+  }
+  return recordFromCheckpoints(store, run);
+}
+
+async function runCalled(store: ObjectStore, workflowId: string): Promise<string | undefined> {
+  const key = runNameKey(digestOf(workflowId));
+  return (await readPointer(store, key, runNameSchema))?.run;
+}
+
+/** What the newest manifest that can be read says of its run. */
+async function recordFromCheckpoints(
+  store: ObjectStore,
+  run: string,
+): Promise<RunRecord | undefined> {
+  const found: ListedObject[] = [];
+  for await (const object of store.list(runPrefix(run))) {
+    if (stepOfCheckpointKey(object.key) !== undefined) found.push(object);
+  }
+  found.sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime());
+  for (const { key } of found) {
+    const manifest = await readManifest(store, key, checkpointManifestSchema).catch(ifDamaged);
+    if (manifest) return recordOf(manifest);
+  }
+  return undefined;
+}
+
+function recordOf({ run, step, ...manifest }: CheckpointManifest): RunRecord {
+  const inputs = manifest.inputs as unknown as TrainingInputs;
+  const timeline = manifest.timeline as unknown as Decision[];
+  const validations = manifest.validations as unknown as Validation[];
+  return {
+    run,
+    workflowId: run,
+    execution: { startedAt: 0, revision: 0 },
+    preset: '',
+    inputs,
+    timeline,
+    validations: validations.map((one) => ({
+      ...one,
+      checkpoint:
+        one.step > (inputs.origin?.step ?? 0) ? checkpointAt(inputs, timeline, one.step) : null,
+    })),
+    step,
+  };
+}
+
+function ifDamaged(error: unknown): undefined {
+  if (!(error instanceof DamagedObject)) throw error;
+}

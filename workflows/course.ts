@@ -1,0 +1,66 @@
+/** The course of a training: the decisions taken on the way and the validations they were taken by. */
+import type { TrainingConfig } from '../contract/config.ts';
+import { controllerAfter } from '../contract/controller.ts';
+import type { ValidatedState } from '../contract/stages.ts';
+import { decided } from '../contract/timeline.ts';
+import type { Decision, Numerics } from '../contract/timeline.ts';
+
+/** A state that was validated and whose weights are there. */
+export type UsableState = ValidatedState & {
+  readonly checkpoint: NonNullable<ValidatedState['checkpoint']>;
+};
+
+export interface Course {
+  readonly timeline: readonly Decision[];
+  readonly validations: readonly ValidatedState[];
+  /** The most accurate states whose weights are there, the best first; of equals the earliest. */
+  best(among?: (state: UsableState) => boolean): UsableState[];
+  decide(decision: Decision): void;
+  /** Notes a validation, and decides what follows from it. */
+  validated(state: ValidatedState): void;
+  /** From this step on all is computed otherwise; what lies beyond it was never stored. */
+  turnOff(step: number, numerics: Numerics): void;
+}
+
+export function openCourse(
+  { plateau }: Pick<TrainingConfig, 'plateau'>,
+  begin: {
+    readonly timeline: readonly Decision[];
+    readonly validations: readonly ValidatedState[];
+  },
+): Course {
+  let { timeline, validations } = begin;
+  const decide = (decision: Decision): void => {
+    timeline = [...timeline, decision].toSorted((a, b) => a.fromStep - b.fromStep);
+  };
+  return {
+    get timeline() {
+      return timeline;
+    },
+    get validations() {
+      return validations;
+    },
+    best: (among = () => true) =>
+      validations
+        .filter((one): one is UsableState => one.checkpoint !== null)
+        .filter(among)
+        .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step),
+    decide,
+    validated(state) {
+      if (validations.some(({ step }) => step === state.step)) return;
+      validations = [...validations, state].toSorted((a, b) => a.step - b.step);
+      const { step: fromStep } = state;
+      const { learningRateFactor } = controllerAfter(validations, plateau);
+      const before = decided(timeline, 'learningRateFactor', fromStep) ?? 1;
+      if (learningRateFactor !== before) decide({ fromStep, learningRateFactor });
+    },
+    turnOff(step, numerics) {
+      validations = validations.filter((one) => one.step <= step);
+      // What a user has set holds still; what followed from validations is decided anew.
+      timeline = timeline.filter(
+        ({ fromStep, learningRate }) => fromStep <= step || learningRate !== undefined,
+      );
+      decide({ fromStep: step, numerics });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** Augmented shards, made one epoch ahead of the trainer; a failure shows when the epoch is asked for. */
+import type { TrainingPlan } from '../contract/plan.ts';
+import type { TrainingInputs } from '../contract/stages.ts';
+import { prepareEpoch } from './prepare.ts';
+
+export interface EpochsAhead {
+  prepare(epoch: number): void;
+  /** Resolves once the epoch's shards are there; after a failure it begins anew. */
+  ready(epoch: number): Promise<void>;
+  /** Makes what is missing or damaged of them again. */
+  remake(epoch: number): void;
+}
+
+export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
+  const prepared = new Map<number, Promise<void>>();
+  const start = (epoch: number, trust: 'trust' | 'verify'): void => {
+    const shards = prepareEpoch(inputs, epoch, trust);
+    prepared.set(epoch, shards);
+    shards.catch(() => {
+      if (prepared.get(epoch) === shards) prepared.delete(epoch);
+    });
+  };
+  const prepare = (epoch: number): void => {
+    if (epoch < plan.epochs && !prepared.has(epoch)) start(epoch, 'trust');
+  };
+  return {
+    prepare,
+    ready(epoch) {
+      prepare(epoch);
+      return prepared.get(epoch) as Promise<void>;
+    },
+    remake: (epoch) => start(epoch, 'verify'),
+  };
+}

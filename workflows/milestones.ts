@@ -1,0 +1,31 @@
+/** What is stored at each milestone: the run's record; and which checkpoints stay whole. */
+import { workflowInfo } from '@temporalio/workflow';
+import type { TrainingInputs } from '../contract/stages.ts';
+import { quick } from './activities.ts';
+import type { Course } from './course.ts';
+
+/** Names of the run that its record carries. */
+interface RunNames {
+  readonly inputs: TrainingInputs;
+  readonly workflowId: string;
+  readonly preset: string;
+}
+
+export function keepMilestones({ inputs, workflowId, preset }: RunNames) {
+  const { newest, best } = inputs.config.training.keepCheckpoints;
+  let revision = 0;
+  return async (course: Course, step: number, durableStep: number): Promise<void> => {
+    // A best state may be on its way to the store: until it is there, the one before it stays.
+    const isThere = (state: { step: number }): boolean => state.step <= durableStep;
+    const kept = [...course.best().slice(0, best), ...course.best(isThere).slice(0, best)];
+    const { timeline, validations } = course;
+    const execution = { startedAt: workflowInfo().runStartTime.getTime(), revision: revision++ };
+    await quick.keepMilestone({
+      record: {
+        ...{ run: inputs.run, workflowId, execution, preset, inputs },
+        ...{ timeline, validations, step },
+      },
+      keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
+    });
+  };
+}

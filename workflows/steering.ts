@@ -1,0 +1,75 @@
+/** What a user may tell a run while it trains: pause and resume it, set its learning rate. */
+import { ApplicationFailure, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from './messages.ts';
+import type { Progress } from './progress.ts';
+
+export interface Steering {
+  readonly paused: boolean;
+  /** Resolves at once, unless the run is paused. */
+  untilGoing(): Promise<void>;
+  /** Runs work that a pause cancels. */
+  interruptible<T>(work: () => Promise<T>): Promise<T>;
+  /** The rate that was set since this was last asked. */
+  takeLearningRate(): number | undefined;
+}
+
+/** Starts taking the updates. */
+export function openSteering(progress: Progress): Steering {
+  let paused = false;
+  let learningRate: number | undefined;
+  let underWay: CancellationScope | undefined;
+  const setPaused = (value: boolean): void => {
+    paused = value;
+    progress.paused(value);
+  };
+
+  setHandler(
+    pauseUpdate,
+    async () => {
+      setPaused(true);
+      underWay?.cancel();
+      await condition(() => underWay === undefined);
+    },
+    {
+      description: 'Save the state, free the GPU and wait for `resume`.',
+      validator: () => refuseIf(paused, 'the run is paused already'),
+    },
+  );
+  setHandler(resumeUpdate, () => setPaused(false), {
+    description: 'Go on with a paused run.',
+    validator: () => refuseIf(!paused, 'the run is not paused'),
+  });
+  setHandler(setLearningRateUpdate, (rate) => void (learningRate = rate), {
+    description:
+      'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
+    validator: (rate) =>
+      refuseIf(
+        !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
+        `learning rate ${JSON.stringify(rate)}: must be a number above 0`,
+      ),
+  });
+
+  return {
+    get paused() {
+      return paused;
+    },
+    untilGoing: () => condition(() => !paused),
+    async interruptible(work) {
+      underWay = new CancellationScope();
+      try {
+        return await underWay.run(work);
+      } finally {
+        underWay = undefined;
+      }
+    },
+    takeLearningRate() {
+      const taken = learningRate;
+      learningRate = undefined;
+      return taken;
+    },
+  };
+}
+
+function refuseIf(holds: boolean, problem: string): void {
+  if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');
+}
