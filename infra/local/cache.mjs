@@ -13,6 +13,7 @@ import { checkDisk } from './prerequisites.mjs';
  * @property {unknown} key What the outcome depends on, beside the recipe's own file.
  * @property {string} file The recipe's own file: a changed recipe makes a new entry.
  * @property {number} [neededGiB] On disk, and for a while in making it; 3 without it.
+ * @property {() => void} [check] Throws, in one line, what the machine lacks for making it.
  * @property {(directory: string) => Promise<void>} make Fills the folder.
  */
 
@@ -30,11 +31,7 @@ export function cacheRoot() {
  * @returns {Promise<string>}
  */
 export async function cached(recipe, log) {
-  const digest = createHash('sha256')
-    .update(JSON.stringify(recipe.key))
-    .update(await readFile(recipe.file))
-    .digest('hex');
-  const entry = join(cacheRoot(), `${recipe.name}-${digest.slice(0, 16)}`);
+  const entry = await entryOf(recipe);
   if (existsSync(entry)) return entry;
 
   checkDisk(cacheRoot(), recipe.neededGiB);
@@ -64,6 +61,27 @@ export async function cached(recipe, log) {
   } finally {
     unlock();
   }
+}
+
+/**
+ * Throws what the machine lacks for a recipe whose outcome is not there: to be asked before others
+ * are made, which take minutes.
+ * @param {Recipe} recipe
+ */
+export async function checkNeeds(recipe) {
+  if (!existsSync(await entryOf(recipe))) recipe.check?.();
+}
+
+/**
+ * @param {Recipe} recipe
+ * @returns {Promise<string>} the folder of its outcome
+ */
+async function entryOf({ name, key, file }) {
+  const digest = createHash('sha256')
+    .update(JSON.stringify(key))
+    .update(await readFile(file))
+    .digest('hex');
+  return join(cacheRoot(), `${name}-${digest.slice(0, 16)}`);
 }
 
 /**

@@ -11,10 +11,15 @@ const suites = ['test/parity/', 'test/browser/', 'test/infra/'];
 /**
  * @param {string[]} paths Test files or folders of them; without any, all that `npm test` stands for.
  * @returns {number} the exit code
+ * @throws {Error} when no test is there: none run would count as passed
  */
 export function check(paths) {
   if (paths.length > 0) {
-    return test(allTests().filter((file) => paths.some((path) => file.startsWith(path))));
+    const files = allTests().filter((file) => paths.some((path) => file.startsWith(path)));
+    if (files.length > 0) return test(files);
+    throw new Error(
+      `no test file begins with ${paths.join(' or ')}: name one as it stands below the clone, such as test/contract/plan.test.ts`,
+    );
   }
   for (const [tool = '', ...args] of [
     ['oxfmt', '--check', '.'],

@@ -4,7 +4,7 @@
  * compiled, so it is plain JavaScript and needs no package.
  */
 import { checkMachine } from './prerequisites.mjs';
-import { cached } from './cache.mjs';
+import { cached, checkNeeds } from './cache.mjs';
 import { installAddon, tensorflowRecipe } from './tensorflow.mjs';
 import { findTemporal, temporalRecipe } from './temporal-cli.mjs';
 import { versitygwRecipe } from './versitygw.mjs';
@@ -22,11 +22,15 @@ import { versitygwRecipe } from './versitygw.mjs';
  */
 export async function setUp(log = () => undefined) {
   const platform = checkMachine();
-  const [tensorflow, temporal, versitygw] = await Promise.all([
+  await checkNeeds(tensorflowRecipe(platform)); // all that any of them needs
+  const tools = /** @type {const} */ ([
     cached(tensorflowRecipe(platform), log),
     temporalIn(platform, log),
     cached(versitygwRecipe(platform), log),
   ]);
+  // One that fails lets the others finish, to be found next time; what it says comes last.
+  await Promise.allSettled(tools);
+  const [tensorflow, temporal, versitygw] = await Promise.all(tools);
   await installAddon(tensorflow);
   return { temporal, versitygw: `${versitygw}/versitygw` };
 }

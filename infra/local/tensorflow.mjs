@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { cudaLibraries, cudaTensorflow, cudaWheels, wantsCuda } from './cuda.mjs';
 import { unpackWheel } from './pip.mjs';
-import { findCompiler } from './prerequisites.mjs';
+import { findCompiler, findPython } from './prerequisites.mjs';
 
 /** @typedef {import('./prerequisites.mjs').Platform} Platform */
 /** @typedef {import('./pip.mjs').Wheel} Wheel */
@@ -58,11 +58,14 @@ export function tensorflowRecipe({ target, libc }) {
     key: { wheel, beside, target, libc, addon: '4.22.0' },
     file: import.meta.filename,
     ...(cuda && { neededGiB: 10 }),
+    check() {
+      findCompiler();
+      findPython();
+    },
     async make(directory) {
-      const compiler = findCompiler();
       await unpackWheel(wheel, directory, `${libraries}|${headers}`);
       for (const one of beside) await unpackWheel(one, directory, cudaLibraries);
-      await compileAddon(compiler, directory);
+      await compileAddon(directory);
       await rm(join(directory, 'tensorflow/include'), { recursive: true });
     },
   };
@@ -70,10 +73,9 @@ export function tensorflowRecipe({ target, libc }) {
 
 /**
  * Two files over Node-API: one build serves every supported Node.
- * @param {string} compiler
  * @param {string} directory
  */
-async function compileAddon(compiler, directory) {
+async function compileAddon(directory) {
   const library = join(directory, 'tensorflow');
   const names = (await readdir(library)).filter((name) => name.startsWith('libtensorflow_'));
   const mac = process.platform === 'darwin';
@@ -88,7 +90,7 @@ async function compileAddon(compiler, directory) {
     ...['-o', join(directory, 'tfjs_binding.node')],
   ];
   try {
-    await run(compiler, args, { maxBuffer: 2 ** 26 });
+    await run(findCompiler(), args, { maxBuffer: 2 ** 26 });
   } catch (error) {
     const { stderr } = /** @type {Error & { stderr: string }} */ (error);
     const line = stderr.split('\n').find((text) => text.includes('error'));

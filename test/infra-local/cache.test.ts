@@ -4,7 +4,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { cached } from '../../infra/local/cache.mjs';
+import { cached, checkNeeds } from '../../infra/local/cache.mjs';
 import { kill, nextMessage } from './waiting.ts';
 
 let root: string;
@@ -54,6 +54,16 @@ test('a recipe that fails leaves nothing, and is tried anew', async () => {
   );
   await cached(failing, quiet);
   assert.equal(tries, 2);
+});
+
+test('what the machine lacks is asked only where there is something to make', async () => {
+  const check = (): void => {
+    throw new Error('no compiler');
+  };
+  const one = { ...recipe('needs', 1, async () => undefined), check };
+  await assert.rejects(checkNeeds(one), /^Error: no compiler$/);
+  await cached(one, quiet);
+  await checkNeeds(one);
 });
 
 test('two at once: one makes it, the other waits for it', async () => {
