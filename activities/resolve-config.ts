@@ -71,23 +71,27 @@ function parseResumeFrom(value: unknown): { run: string; step?: number | undefin
 function parseConfig(merged: unknown): Config {
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) {
-    throw invalid(
-      parsed.error.issues.map((issue) => {
-        const value = issue.path.reduce<unknown>(
-          (part, key) => (isRecord(part) ? part[String(key)] : undefined),
-          merged,
-        );
-        const shown =
-          value === undefined || issue.code === 'unrecognized_keys'
-            ? ''
-            : `${JSON.stringify(value)}: `;
-        return `${issue.path.join('.') || 'input'}: ${shown}${issue.message}`;
-      }),
-    );
+    throw invalid(parsed.error.issues.flatMap((issue) => linesOf(issue, merged)));
   }
   const problems = conflicts(parsed.data);
   if (problems.length > 0) throw invalid(problems);
   return parsed.data;
+}
+
+/** A line a key: the key, its value where it has one, and the rule. */
+function linesOf(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const line = (path: readonly PropertyKey[], rule: string): string => {
+    const value = path.reduce(
+      (part, key) => (isRecord(part) ? part[String(key)] : undefined),
+      input,
+    );
+    const shown = value === undefined ? '' : `${JSON.stringify(value)}: `;
+    return `${path.join('.') || 'input'}: ${shown}${rule}`;
+  };
+  if (issue.code !== 'unrecognized_keys') return [line(issue.path, issue.message)];
+  return issue.keys.map((key) =>
+    line([...issue.path, key], 'there is no such key; contract/config.ts has those there are'),
+  );
 }
 
 /** Combinations that can't train. */

@@ -110,12 +110,18 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     question: () => Promise<T>,
     deadlineMs = lookDeadlineMs,
   ): Promise<T> => {
+    // A signal for each question: the SDK never takes its listeners off, and a run is looked at for hours.
+    const asking = new AbortController();
+    const giveUp = (): void => asking.abort();
+    closing.addEventListener('abort', giveUp);
     try {
-      return await client.withAbortSignal(closing, () =>
+      return await client.withAbortSignal(asking.signal, () =>
         client.withDeadline(Date.now() + deadlineMs, question),
       );
     } catch (error) {
       throw asAnswer(error, id);
+    } finally {
+      closing.removeEventListener('abort', giveUp);
     }
   };
   const update = (id: string, definition: UpdateDefinition<void>): Promise<void> =>

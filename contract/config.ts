@@ -19,7 +19,7 @@ const splitSchema = z
         validation: number;
         test: number;
       };
-      return `train + validation + test must be 1, got ${train} + ${validation} + ${test} = ${train + validation + test}`;
+      return `train + validation + test must be 1, got ${train} + ${validation} + ${test} = ${Number((train + validation + test).toFixed(9))}`;
     },
   })
   .refine((split) => split.train > 0 && split.validation > 0 && split.test > 0, {

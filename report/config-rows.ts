@@ -1,4 +1,4 @@
-/** A configuration as rows, each with whether it differs from the defaults. */
+/** A configuration as rows, each with whether it differs from the preset. */
 import { configSchema } from '../contract/config.ts';
 import type { Config, ConfigInput } from '../contract/config.ts';
 
@@ -9,13 +9,13 @@ export interface ConfigRow {
   readonly differs: boolean;
 }
 
-/** `preset`: what the defaults are laid under. */
+/** `preset`: as `contract/presets.ts` has it; the defaults fill its gaps. */
 export function configRows(config: Config, preset: ConfigInput): ConfigRow[] {
-  const defaults = new Map(flatten(configSchema.parse(preset)));
+  const unchanged = new Map(flatten(configSchema.parse(preset)));
   return flatten(config).map(([key, value]) => ({
     key,
     value,
-    differs: defaults.get(key) !== value,
+    differs: unchanged.get(key) !== value,
   }));
 }
 

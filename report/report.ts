@@ -70,7 +70,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
           </section>
           <section aria-labelledby="configuration">
             <h2 id="configuration">Configuration</h2>
-            <p>Bold: differs from the defaults.</p>
+            <p>Bold: differs from the preset ${input.preset}.</p>
             ${configTable(input)}
           </section>
           <section aria-labelledby="lineage">
@@ -160,10 +160,9 @@ function mistake({ id, label, predicted, probability, picture }: ShownExample): 
 }
 
 function stageTable({ stages }: ReportInput): Html {
-  const ended = stages.filter(({ startedAt }) => startedAt !== undefined);
-  const seconds = ended.map(
-    ({ startedAt, endedAt }) => ((endedAt ?? startedAt!) - startedAt!) / 1000,
-  );
+  // The report itself is still being written.
+  const ended = stages.filter(({ endedAt }) => endedAt !== undefined);
+  const seconds = ended.map(({ startedAt, endedAt }) => (endedAt! - startedAt!) / 1000);
   const longest = Math.max(...seconds, 0.001);
   return html`<table class="stages">
     <tbody>

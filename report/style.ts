@@ -33,6 +33,7 @@ figure { margin: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: right; font-weight: 400; }
 thead th { color: var(--soft); font-size: 0.85rem; }
+td { white-space: nowrap; }
 tbody th { text-align: left; }
 tbody tr + tr { border-top: 1px solid var(--line); }
 caption { padding: 1.5rem 0 0.5rem; text-align: left; font-size: 0.9rem; }
@@ -43,7 +44,7 @@ caption { padding: 1.5rem 0 0.5rem; text-align: left; font-size: 0.9rem; }
 .confusion thead th { height: 5.5rem; vertical-align: bottom; text-align: center; }
 .confusion thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
 .stages { width: 100%; }
-.stages th, .stages td { white-space: nowrap; }
+.stages th { white-space: nowrap; }
 .stages td:last-child { width: 100%; padding-right: 0; text-align: left; }
 .stages i { display: block; height: 0.8rem; min-width: 2px; border-radius: 2px; background: var(--accent); }
 .pairs td { text-align: left; }

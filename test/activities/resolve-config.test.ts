@@ -48,9 +48,13 @@ test('another optimizer takes nothing from that of the preset', async () => {
   assert.deepEqual(training.optimizer, { name: 'sgd', momentum: 0.9, nesterov: false });
 });
 
-test('an unknown key is named', async () => {
-  const problems = await problemsOf({ training: { epocs: 3 } });
-  assert.deepEqual(problems, ['training: Unrecognized key: "epocs"']);
+test('each unknown key is named with its place and value', async () => {
+  const rule = 'there is no such key; contract/config.ts has those there are';
+  assert.deepEqual(await problemsOf({ training: { epocs: 3, batch: 8 }, epochs: 3 }), [
+    `training.epocs: 3: ${rule}`,
+    `training.batch: 8: ${rule}`,
+    `epochs: 3: ${rule}`,
+  ]);
 });
 
 test('a wrong type is named with its key and value', async () => {
@@ -66,7 +70,7 @@ test('every problem is named, not only the first', async () => {
 
 test('a split that does not sum to 1 is refused with the sum', async () => {
   const [problem] = await problemsOf({ dataset: { split: { train: 0.7 } } });
-  assert.match(problem!, /^dataset\.split: .*must be 1, got 0\.7 \+ 0\.2 \+ 0\.2 = 1\.0/);
+  assert.match(problem!, /^dataset\.split: .*must be 1, got 0\.7 \+ 0\.2 \+ 0\.2 = 1\.1$/);
 });
 
 test('a batch larger than the training set is refused', async () => {
