@@ -1,5 +1,5 @@
 /** What the run says of itself: the query `progress` and the current details that the Temporal UI shows. */
-import { setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { ActivityFailure, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
   RunProgress,
@@ -84,7 +84,10 @@ export function openProgress(run: string): Progress {
   };
 }
 
-/** The error that started it: Temporal wraps an activity's error in an ActivityFailure. */
+/**
+ * The failure that an activity ended with, out of Temporal's ActivityFailure. Its type and details
+ * are its own; its message has those of its causes already.
+ */
 export function rootCause(failure: Error): Error {
-  return failure.cause instanceof Error ? rootCause(failure.cause) : failure;
+  return failure instanceof ActivityFailure && failure.cause ? failure.cause : failure;
 }

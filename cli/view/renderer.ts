@@ -33,7 +33,11 @@ function terminalRenderer(out: NodeJS.WriteStream, colors: Cli['colors']): Rende
       rowsBefore = rows;
       log(lines.join('\n'));
     },
-    note: (line) => log.persist(line),
+    note(line) {
+      log.clear();
+      // The terminal breaks it where it must: what log-update breaks is no address to click on any more.
+      printLine(out, line);
+    },
     end: () => log.done(),
   };
 }

@@ -13,6 +13,8 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { durable } from '../../activities/durable.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import type { FailureType } from '../../contract/failures.ts';
 import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
 import type { RunProgress, RunResult } from '../../contract/progress.ts';
@@ -80,13 +82,14 @@ async function run(
 const failure = (type: FailureType, details: unknown[] = []): ApplicationFailure =>
   ApplicationFailure.create({ type, message: `made ${type}`, nonRetryable: true, details });
 
-/** Segments that come to their end, but for the first one. */
-function failingOnce(problem: ApplicationFailure): Activities['trainSteps'] {
+/** Segments that come to their end, but for the first one: it fails as a real one does. */
+function failingOnce(type: FailureType, details?: unknown): Activities['trainSteps'] {
   let calls = 0;
-  return async (input) => {
-    if (calls++ === 0) throw problem;
-    return segmentTo(input);
-  };
+  return (input) =>
+    durable(async () => {
+      if (calls++ > 0) return segmentTo(input);
+      throw new NightshiftError(type, `made ${type}`, { details, cause: new Error('no such key') });
+    });
 }
 
 /** Whether the run ended by an activity's failure of this type. */
@@ -171,10 +174,10 @@ test('missing shards are verified and made again, and training goes on', async (
     async augmentShard({ stage }) {
       assert.equal(stage.epoch, 1, 'only what is missing is made');
     },
-    trainSteps: failingOnce(failure('ShardsMissing', [{ epoch: 1 }])),
+    trainSteps: failingOnce('ShardsMissing', { epoch: 1 }),
   });
   assert.equal(opened.filter((stage) => stage.kind === 'augmented' && stage.epoch === 1).length, 2);
-  assert.match(progress.lastProblem!.message, /ShardsMissing/);
+  assert.equal(progress.lastProblem!.message, 'made ShardsMissing: no such key');
   assert.equal(result.steps, 12);
 });
 
@@ -193,7 +196,7 @@ test('damaged base shards are verified, and made again', async () => {
   let written = 0;
   const { result } = await run({
     writeShard: async () => void written++,
-    trainSteps: failingOnce(failure('DamagedObject')),
+    trainSteps: failingOnce('DamagedObject'),
   });
   assert.equal(written, 6, 'each side twice');
   assert.equal(result.steps, 12);
