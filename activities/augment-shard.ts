@@ -1,4 +1,4 @@
-/** Makes one epoch's view of one base shard: each image augmented by f(seed, epoch, image). */
+/** Makes one view of one base shard: each image augmented by f(seed, view, image). */
 import { readFile } from 'node:fs/promises';
 import type { AugmentedShards, PartInput } from '../contract/stages.ts';
 import { augmentImage } from '../data/augment.ts';
@@ -15,7 +15,7 @@ export async function augmentShard(
   step: Step,
 ): Promise<void> {
   const { stage, part } = input;
-  const { base, seed, epoch, augment } = stage;
+  const { base, seed, view, augment } = stage;
   await makePart(services.store, input, step, async () => {
     const { classes } = await readShardSet(services.store, base);
     const samples = await withLocalShards(
@@ -27,12 +27,12 @@ export async function augmentShard(
         return Array.from({ length: records.count }, (_, index) => {
           const record = records.read(index);
           const { id, image, height } = record;
-          return { ...record, image: augmentImage(image, height, augment, { seed, epoch, id }) };
+          return { ...record, image: augmentImage(image, height, augment, { seed, view, id }) };
         });
       },
       part,
     );
-    const name = `epoch-${epoch}-${String(part).padStart(5, '0')}.tfrecord`;
+    const name = `view-${view}-${String(part).padStart(5, '0')}.tfrecord`;
     return { name, ...encodeShard(samples, classes.length) };
   });
 }

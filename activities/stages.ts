@@ -59,11 +59,11 @@ export async function describeStage(
       };
     }
     case 'augmented': {
-      const { base, seed, epoch, augment } = stage;
+      const { base, seed, view, augment } = stage;
       const { classes, samples, shards } = await readShardSet(store, base);
       const operation = `augment/${augmentOperationVersion}`;
       return {
-        ...identify(operation, { seed, epoch, augment }, [base]),
+        ...identify(operation, { seed, view, augment }, [base]),
         classes,
         samples,
         parts: shards.length,

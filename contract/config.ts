@@ -54,6 +54,8 @@ const augmentSchema = z.strictObject({
   saturation: fraction.default(0.2),
   /** Turn the hue by a uniform part of the colour circle within plus and minus this; at most 0.5. */
   hue: z.number().min(0).max(0.5).default(0.02),
+  /** Make so many views of each image and go round them, epoch by epoch; without it, each epoch has a fresh one. */
+  views: count.optional(),
 });
 
 const modelSchema = z.strictObject({

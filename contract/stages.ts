@@ -13,13 +13,13 @@ export interface BaseShards {
   readonly shardBytes: number;
 }
 
-/** One epoch's view of a base set: each image augmented by f(seed, epoch, image). */
+/** One view of a base set: each image augmented by f(seed, view, image). */
 export interface AugmentedShards {
   readonly kind: 'augmented';
   readonly base: string;
   readonly seed: number;
-  readonly epoch: number;
-  readonly augment: AugmentConfig;
+  readonly view: number;
+  readonly augment: Omit<AugmentConfig, 'views'>;
 }
 
 /** What a model makes of the images of a base set: JSON Lines files, a row an image. */
@@ -140,10 +140,11 @@ export interface Takeover {
   readonly changes: readonly string[];
 }
 
-/** The identity of one epoch's augmented shards. */
+/** The identity of the augmented shards an epoch reads: a view of its own, or the one whose turn it is. */
 export function augmentedShards(inputs: TrainingInputs, epoch: number): AugmentedShards {
-  const { seed, augment } = inputs.config;
-  return { kind: 'augmented', base: inputs.train, seed, epoch, augment };
+  const { seed } = inputs.config;
+  const { views = Infinity, ...augment } = inputs.config.augment;
+  return { kind: 'augmented', base: inputs.train, seed, view: epoch % views, augment };
 }
 
 /** One part of an opened stage, for the activity that makes it. */

@@ -1,5 +1,5 @@
 /**
- * Augmentation of one image: a function of (seed, epoch, sample) and nothing else, to the byte, on
+ * Augmentation of one image: a function of (seed, view, sample) and nothing else, to the byte, on
  * any machine. The colours are mapped first, then the pixels are moved; README.md has the formulas.
  *
  * Only integers and the four operations on doubles are used: their results are fixed by the
@@ -19,7 +19,7 @@ export const augmentOperationVersion = 1;
 /** Which view of which sample. */
 export interface AugmentPlace {
   readonly seed: number;
-  readonly epoch: number;
+  readonly view: number;
   readonly id: string;
 }
 
@@ -41,10 +41,10 @@ export function augmentImage(
 /** Each value is drawn whether it is used or not, so that a knob turned to 0 changes no other's values. */
 export function drawChange(
   config: AugmentConfig,
-  { seed, epoch, id }: AugmentPlace,
+  { seed, view, id }: AugmentPlace,
 ): ColourChange & SpatialChange {
   const hash = createHash('sha256').update(id).digest();
-  const place = [epoch, hash.readUInt32LE(0), hash.readUInt32LE(4)] as const;
+  const place = [view, hash.readUInt32LE(0), hash.readUInt32LE(4)] as const;
   const random = randomStream(seed, purposes.augmentation, place);
   const within = (limit: number): number => random.between(-limit, limit);
   const shifts = 2 * config.cropPadding + 1;

@@ -25,21 +25,21 @@ const most: AugmentConfig = {
   saturation: 1,
   hue: 0.5,
 };
-const place = { seed: 0, epoch: 0, id: 'made/00000' };
+const place = { seed: 0, view: 0, id: 'made/00000' };
 const pixel = (image: Uint8Array, x: number, y: number): number[] => [
   ...image.subarray((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
 ];
 
 function digestOfViews(config: AugmentConfig, size: number): string {
-  const views = Array.from({ length: 50 }, (_, epoch) =>
-    augmentImage(madeImage(epoch, size), size, config, { ...place, epoch }),
+  const views = Array.from({ length: 50 }, (_, view) =>
+    augmentImage(madeImage(view, size), size, config, { ...place, view }),
   );
   return sha256(Buffer.concat(views));
 }
 
 test('an image is augmented to the same bytes in whatever order and company', () => {
   const image = madeImage(0);
-  const places = [0, 1, 2].flatMap((epoch) => ['a', 'b'].map((id) => ({ seed: 5, epoch, id })));
+  const places = [0, 1, 2].flatMap((view) => ['a', 'b'].map((id) => ({ seed: 5, view, id })));
   const forward = places.map((at) => sha256(augmentImage(image, 32, defaults, at)));
   const backward = places.toReversed().map((at) => {
     augmentImage(madeImage(9, 48), 48, most, { ...at, id: 'another' });
@@ -48,8 +48,8 @@ test('an image is augmented to the same bytes in whatever order and company', ()
   assert.deepEqual(backward.toReversed(), forward);
 });
 
-test('seed, epoch and sample each give another view', () => {
-  const views = [place, { ...place, seed: 1 }, { ...place, epoch: 1 }, { ...place, id: 'other' }];
+test('seed, view and sample each give another view', () => {
+  const views = [place, { ...place, seed: 1 }, { ...place, view: 1 }, { ...place, id: 'other' }];
   const digests = views.map((at) => sha256(augmentImage(madeImage(0), 32, defaults, at)));
   assert.equal(new Set(digests).size, views.length);
 });
@@ -71,8 +71,8 @@ test('the bytes are pinned: a change of any is another operation version', () =>
 
 test('with every knob at 0 an image stays as it is', () => {
   const image = madeImage(3);
-  for (let epoch = 0; epoch < 20; epoch += 1) {
-    assert.deepEqual(augmentImage(image, 32, off, { ...place, epoch }), image);
+  for (let view = 0; view < 20; view += 1) {
+    assert.deepEqual(augmentImage(image, 32, off, { ...place, view }), image);
   }
 });
 
@@ -93,8 +93,8 @@ test('a knob at 0 changes the values of no other', () => {
 });
 
 test('values are drawn from all of their range and from nowhere else', () => {
-  const changes = Array.from({ length: 2000 }, (_, epoch) =>
-    drawChange(defaults, { ...place, epoch }),
+  const changes = Array.from({ length: 2000 }, (_, view) =>
+    drawChange(defaults, { ...place, view }),
   );
   assert.deepEqual(
     [...new Set(changes.map(({ shiftX }) => shiftX))].toSorted((a, b) => a - b),
@@ -116,10 +116,10 @@ test('values are drawn from all of their range and from nowhere else', () => {
 test('a crop moves the image by whole pixels and shows the padding as black', () => {
   const image = madeImage(4).map((value) => Math.max(1, value));
   const config = { ...off, cropPadding: 4 };
-  for (let epoch = 0; epoch < 10; epoch += 1) {
-    const at = { ...place, epoch };
+  for (let view = 0; view < 10; view += 1) {
+    const at = { ...place, view };
     const { shiftX, shiftY } = drawChange(config, at);
-    const view = augmentImage(image, 32, config, at);
+    const cropped = augmentImage(image, 32, config, at);
     for (const [x, y] of [
       [0, 0],
       [31, 31],
@@ -128,7 +128,7 @@ test('a crop moves the image by whole pixels and shows the padding as black', ()
     ] as const) {
       const [fromX, fromY] = [x + shiftX, y + shiftY];
       const inside = fromX >= 0 && fromX < 32 && fromY >= 0 && fromY < 32;
-      assert.deepEqual(pixel(view, x, y), inside ? pixel(image, fromX, fromY) : [0, 0, 0]);
+      assert.deepEqual(pixel(cropped, x, y), inside ? pixel(image, fromX, fromY) : [0, 0, 0]);
     }
   }
 });

@@ -123,7 +123,7 @@ test("an epoch's shards are made while the epoch before it trains", async () => 
   const madeBefore: number[][] = [];
   await run({
     async augmentShard({ stage }) {
-      made.push(stage.epoch);
+      made.push(stage.view);
     },
     async trainSteps(input) {
       // Time enough for what is asked for at the same time.
@@ -172,11 +172,11 @@ test('missing shards are verified and made again, and training goes on', async (
       return { ...(await usual.openStage(stage)), sealed: true };
     },
     async augmentShard({ stage }) {
-      assert.equal(stage.epoch, 1, 'only what is missing is made');
+      assert.equal(stage.view, 1, 'only what is missing is made');
     },
     trainSteps: failingOnce('ShardsMissing', { epoch: 1 }),
   });
-  assert.equal(opened.filter((stage) => stage.kind === 'augmented' && stage.epoch === 1).length, 2);
+  assert.equal(opened.filter((stage) => stage.kind === 'augmented' && stage.view === 1).length, 2);
   assert.equal(progress.lastProblem!.message, 'made ShardsMissing: no such key');
   assert.equal(result.steps, 12);
 });
@@ -185,7 +185,7 @@ test('shards that could not be made ahead are made when their turn comes', async
   let failed = 0;
   const { result } = await run({
     async augmentShard({ stage }) {
-      if (stage.epoch === 2 && failed++ === 0) throw failure('Unexpected');
+      if (stage.view === 2 && failed++ === 0) throw failure('Unexpected');
     },
   });
   assert.equal(failed, 2);
