@@ -1,6 +1,6 @@
 /**
- * The program a trainer runs: one graph with the signatures train, evaluate, initialize, save and
- * restore, and the session that holds its state. A step is one session call.
+ * The program a trainer runs: one graph with the signatures train, evaluate, features, initialize,
+ * save and restore, and the session that holds its state. A step is one session call.
  */
 import { createHash } from 'node:crypto';
 import type { Config } from '../contract/config.ts';
@@ -18,11 +18,12 @@ import { binary, cast } from './graph/ops/elementwise.ts';
 import { encodeGraph } from './graph/proto.ts';
 import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
+import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
 import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { layersOn } from './layers.ts';
-import type { Folded, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
+import type { Folded, Layers, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
 import { architectures, backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
 import { trainingStep } from './step.ts';
@@ -46,6 +47,17 @@ export interface ImageBatch {
   readonly labels: Int32Array;
 }
 
+/**
+ * What the backbone made of images, float32 [B, features], in their stead: the graph is run from
+ * there on. Only where nothing of the backbone learns.
+ */
+export interface FeatureBatch {
+  readonly features: Float32Array;
+  readonly labels: Int32Array;
+}
+
+export type InputBatch = ImageBatch | FeatureBatch;
+
 export interface BatchEvaluation {
   /** Sums over the batch: loss in nats, right answers, labels among the five likeliest. */
   readonly lossSum: number;
@@ -60,10 +72,17 @@ export interface BatchEvaluation {
 export interface Program {
   /** SHA-256 of the graph: equal graphs on equal hardware give equal bits. */
   readonly graphDigest: string;
+  /** The same of its part from images to features. */
+  readonly featureGraphDigest: string;
+  /** Height and width of an image, and its number of features. */
+  readonly imageSize: number;
+  readonly featureCount: number;
   readonly variables: readonly NetworkVariable[];
   /** Takes step `step` (counted from 0) of the run with this seed; returns the batch's mean loss before it. */
-  train(batch: ImageBatch, step: { learningRate: number; step: number; seed: number }): number;
-  evaluate(batch: ImageBatch): BatchEvaluation;
+  train(batch: InputBatch, step: { learningRate: number; step: number; seed: number }): number;
+  evaluate(batch: InputBatch): BatchEvaluation;
+  /** What the backbone makes of images, [B, features]. */
+  features(batch: ImageBatch): Float32Array;
   /** Begins anew: every variable follows from the seed and its name. */
   initialize(seed: number): void;
   /** Gives the backbone's variables their values, by name; only in a pretrained program. */
@@ -98,12 +117,15 @@ export function openProgram(spec: ProgramSpec): Program {
   const variables: NetworkVariables = new Map();
   const folded: Folded = { variables: new Map(), updates: [] };
   const pixels = scale(graph, images, spec);
-  const targets = oneHot(graph, labels, classes);
 
-  const training = network(graph, variables, folded, spec, pixels, 'train', dropoutSeed);
+  const training = layersFor(graph, variables, folded, spec, 'train');
+  const features = backbone(graph, training, spec.architecture, model.stem, pixels);
+  const featureGraphDigest = digestOfGraph(graph);
+  const dropped = dropout(graph, features, model.dropout, dropoutSeed);
+  const targets = oneHot(graph, labels, classes);
   const step = trainingStep(
     graph,
-    training.logits,
+    training.dense('head', dropped, classes),
     targets,
     training.updates,
     [...variables.values()],
@@ -111,8 +133,9 @@ export function openProgram(spec: ProgramSpec): Program {
     spec.step,
   );
   const valueOf = (one: Variable): Tensor => (step.averages.get(one.name) ?? one).value;
-  const inference = network(graph, variables, folded, spec, pixels, 'infer', dropoutSeed, valueOf);
-  const { logits } = inference;
+  const inference = layersFor(graph, variables, folded, spec, 'infer', valueOf);
+  const inferred = backbone(graph, inference, spec.architecture, model.stem, pixels);
+  const logits = inference.dense('head', inferred, classes);
   const evaluated = [
     batchSum(graph, softmaxCrossEntropy(graph, logits, targets)),
     countInTopK(graph, logits, labels, 1),
@@ -140,11 +163,19 @@ export function openProgram(spec: ProgramSpec): Program {
   const assigned = graph.after(zero, begun, 'assigned');
 
   const session = openSession(graph);
-  const feedBatch = (batch: ImageBatch): Fed[] => {
-    const count = batch.labels.length;
+  const featureCount = staticSize(features, 1);
+  const feedImages = ({ images: data, labels: { length } }: ImageBatch): Fed => [
+    images,
+    { dtype: 'uint8', shape: [length, size, size, 3], data },
+  ];
+  /** Features are fed in place of what the graph would make of images. */
+  const feedBatch = (batch: InputBatch, made: Tensor): Fed[] => {
+    const { length } = batch.labels;
     return [
-      [images, { dtype: 'uint8', shape: [count, size, size, 3], data: batch.images }],
-      [labels, { dtype: 'int32', shape: [count], data: batch.labels }],
+      'images' in batch
+        ? feedImages(batch)
+        : [made, { dtype: 'float32', shape: [length, featureCount], data: batch.features }],
+      [labels, { dtype: 'int32', shape: [length], data: batch.labels }],
     ];
   };
   const feedScalar = (tensor: Tensor, value: number): Fed => [
@@ -165,13 +196,14 @@ export function openProgram(spec: ProgramSpec): Program {
   };
 
   return {
-    graphDigest: createHash('sha256')
-      .update(encodeGraph(graph.nodes).serializeBinary())
-      .digest('hex'),
+    graphDigest: digestOfGraph(graph),
+    featureGraphDigest,
+    imageSize: size,
+    featureCount,
     variables: [...variables.values()],
     train(batch, { learningRate: rate, step: number, seed: runSeed }) {
-      if (isFolded === 'nothing') refold();
-      isFolded = 'frozen';
+      if (isFolded === 'nothing' && 'images' in batch) refold();
+      if (isFolded === 'all') isFolded = 'frozen';
       const common = [feedScalar(learningRate, rate), feedScalar(stepNumber, number + 1)];
       let mean = 0;
       for (const [index, part] of partsOf(batch, microBatchSize).entries()) {
@@ -179,7 +211,7 @@ export function openProgram(spec: ProgramSpec): Program {
         const seeds = Int32Array.of(runSeed + index * seedStride, number);
         const [loss] = session.run(
           [
-            ...feedBatch(part),
+            ...feedBatch(part, features),
             ...common,
             ...(step.apply ? [feedScalar(share, portion)] : []),
             [dropoutSeed, { dtype: 'int32', shape: [2], data: seeds }],
@@ -192,9 +224,9 @@ export function openProgram(spec: ProgramSpec): Program {
       return mean;
     },
     evaluate(batch) {
-      if (isFolded !== 'all') refold();
+      if (isFolded !== 'all' && 'images' in batch) refold();
       const [lossSum, correct, inTop5, probabilities, predicted] = session.run(
-        feedBatch(batch),
+        feedBatch(batch, inferred),
         evaluated,
       );
       return {
@@ -204,6 +236,10 @@ export function openProgram(spec: ProgramSpec): Program {
         probabilities: probabilities as Float32Array,
         predicted: predicted as Int32Array,
       };
+    },
+    features(batch) {
+      if (isFolded === 'nothing') refold();
+      return session.run([feedImages(batch)], [features])[0] as Float32Array;
     },
     initialize(value) {
       const data = Int32Array.of(value);
@@ -237,15 +273,17 @@ type Fed = readonly [Tensor, Feed];
 const seedStride = 0x9e3779b1;
 
 /** The batch in parts of at most `size` images; whole without it. */
-function partsOf(batch: ImageBatch, size = batch.labels.length): ImageBatch[] {
+function partsOf(batch: InputBatch, size = batch.labels.length): InputBatch[] {
   const count = batch.labels.length;
-  const imageBytes = batch.images.length / count;
   return Array.from({ length: Math.ceil(count / size) }, (_, index) => {
     const [first, end] = [index * size, Math.min(count, (index + 1) * size)];
-    return {
-      images: batch.images.subarray(first * imageBytes, end * imageBytes),
-      labels: batch.labels.subarray(first, end),
-    };
+    const labels = batch.labels.subarray(first, end);
+    if ('images' in batch) {
+      const width = batch.images.length / count;
+      return { images: batch.images.subarray(first * width, end * width), labels };
+    }
+    const width = batch.features.length / count;
+    return { features: batch.features.subarray(first * width, end * width), labels };
   });
 }
 
@@ -264,28 +302,22 @@ function scale(graph: Graph, images: Tensor, { scaling, compute }: ProgramSpec):
   return cast(graph, scaled, compute);
 }
 
-/** pixels [B, S, S, 3] -> logits [B, classes] */
-function network(
+/** What one of the two networks, that which trains or that which evaluates, is built of. */
+function layersFor(
   graph: Graph,
   variables: NetworkVariables,
   folded: Folded,
-  { model, architecture, classes, compute }: ProgramSpec,
-  pixels: Tensor,
+  { model, compute }: ProgramSpec,
   mode: LayerSettings['mode'],
-  dropoutSeed: Tensor,
   valueOf?: (variable: Variable) => Tensor,
-): { logits: Tensor; updates: readonly string[] } {
+): Layers {
   const settings = {
     mode,
     compute,
     momentum: model.batchNormMomentum,
     trains: trainsUnder(model.trainable),
   };
-  const layers = layersOn(graph, variables, folded, settings, valueOf);
-  const features = backbone(graph, layers, architecture, model.stem, pixels);
-  const dropped =
-    mode === 'train' ? dropout(graph, features, model.dropout, dropoutSeed) : features;
-  return { logits: layers.dense('head', dropped, classes), updates: layers.updates };
+  return layersOn(graph, variables, folded, settings, valueOf);
 }
 
 function trainsUnder(trainable: Config['model']['trainable']): LayerSettings['trains'] {
@@ -300,6 +332,11 @@ function trainsUnder(trainable: Config['model']['trainable']): LayerSettings['tr
 
 /** Of `conv4_block1_1_conv`: 4. What comes after all stages counts as beyond them. */
 const stageOf = (layer: string): number => Number(/^conv(\d)/.exec(layer)?.[1] ?? Infinity);
+
+/** Of the graph as it is by now. */
+function digestOfGraph({ nodes }: Graph): string {
+  return createHash('sha256').update(encodeGraph(nodes).serializeBinary()).digest('hex');
+}
 
 /** 32 bits of a name: the second half of its variable's random key. */
 function hashName(name: string): number {

@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test';
 import { configSchema } from '../../contract/config.ts';
 import type { ConfigInput } from '../../contract/config.ts';
 import { openProgram } from '../../model/program.ts';
-import type { ImageBatch, Program } from '../../model/program.ts';
+import type { FeatureBatch, ImageBatch, Program } from '../../model/program.ts';
 import { tiny } from '../../model/resnet50.ts';
 import { madeImage } from '../data/support.ts';
 
@@ -123,6 +123,39 @@ test('where BatchNorm is frozen, micro-batches take the step of the whole batch'
   }
   assert.ok(furthest(whole, parts) < 1e-4);
   for (const program of [whole, parts]) program.close();
+});
+
+for (const [name, training] of Object.entries({
+  'whole batches': {},
+  'micro-batches and an average': { microBatchSize: 5, averageDecay: 0.9 },
+})) {
+  test(`on features a head goes where it goes on images, within rounding: ${name}`, () => {
+    const options = { model: { trainable: 'head', dropout: 0.5 }, training } as const;
+    const [onImages, onFeatures] = [open(options), open(options)];
+    const made: FeatureBatch = { features: onFeatures.features(batch), labels: batch.labels };
+    for (const [step, loss] of train(onImages, 0, 5).entries()) {
+      const other = onFeatures.train(made, { learningRate: 0.01, step, seed: 5 });
+      assert.ok(Math.abs(other - loss) < 1e-5, `step ${step}: ${other}, on images ${loss}`);
+    }
+    assert.ok(furthest(onImages, onFeatures) < 1e-5);
+    const [a, b] = [onFeatures.evaluate(made), onFeatures.evaluate(batch)];
+    assert.ok(Math.abs(a.lossSum - b.lossSum) < 1e-4);
+    assert.deepEqual(a.predicted, b.predicted);
+    for (const program of [onImages, onFeatures]) program.close();
+  });
+}
+
+test('the same part of the graph makes the features, whatever the head', () => {
+  const model = { trainable: 'head' } as const;
+  const programs = [
+    open({ model }),
+    open({ model: { ...model, dropout: 0.5 }, training: { optimizer: { name: 'adamw' } } }),
+    open({ model, compute: 'bfloat16' }),
+  ];
+  const [plain, other, coarse] = programs.map((one) => one.featureGraphDigest);
+  assert.equal(plain, other);
+  assert.notEqual(plain, coarse);
+  for (const program of programs) program.close();
 });
 
 test('training from a stage on leaves what lies below as it was', () => {
