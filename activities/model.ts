@@ -1,6 +1,7 @@
 /** The activities of a model worker: what runs in its trainer. */
 import type { PartInput, Predictions, TrainStepsInput } from '../contract/stages.ts';
 import { durable } from './durable.ts';
+import { handBack } from './hand-back.ts';
 import { predictShard } from './predict-shard.ts';
 import { resolveNumerics } from './resolve-numerics.ts';
 import type { ResolveNumericsInput } from './resolve-numerics.ts';
@@ -12,6 +13,7 @@ export function modelActivities(services: ModelServices) {
     resolveNumerics: (input: ResolveNumericsInput) =>
       durable(() => resolveNumerics(services, input)),
     trainSteps: (input: TrainStepsInput) => durable((step) => trainSteps(services, input, step)),
+    handBack: (input: TrainStepsInput) => durable(() => handBack(services, input)),
     predictShard: (input: PartInput<Predictions>) =>
       durable((step) => predictShard(services, input, step)),
   };

@@ -16,6 +16,7 @@ import { adoptCheckpoint, checkpointsDownFrom, fetchBundle } from '../model/chec
 import type { CheckpointContext } from '../model/checkpoint.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { Step } from './durable.ts';
+import { contextOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { required } from './stages.ts';
 import type { WarmTrainer } from './trainer-host.ts';
@@ -39,7 +40,6 @@ export function stateKeyOf(
 export async function resumeState(
   services: ModelServices,
   input: TrainStepsInput,
-  context: CheckpointContext,
   step: Step,
   trainer: WarmTrainer,
 ): Promise<Begin> {
@@ -53,7 +53,7 @@ export async function resumeState(
   trainer.stateKey = undefined;
   const found =
     (await loadNewestCheckpoint(services, input, trainer)) ??
-    (await loadOrigin(services, context, trainer));
+    (await loadOrigin(services, contextOf(input), trainer));
   step.signal.throwIfAborted();
   if (found) {
     const lost = Math.max(0, reachedStep - found.step);

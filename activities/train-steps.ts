@@ -11,17 +11,18 @@ import { isValidated, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { augmentedShards } from '../contract/stages.ts';
-import type { Segment, TrainStepsInput } from '../contract/stages.ts';
+import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
-import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
+import { checkpointAt } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
-import type { LocalShard } from '../model/trainer-messages.ts';
+import type { LocalShard, ProgramRequest } from '../model/trainer-messages.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import { checkpointInterval } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { withLocalShards } from './local-shards.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
+import { savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
@@ -39,9 +40,7 @@ export async function trainSteps(
   step: Step,
 ): Promise<Segment> {
   const { inputs } = input;
-  const { model, training } = inputs.config;
-  const program = { model, training, classes: inputs.classes.length };
-  return services.trainer.use(program, async (trainer) => {
+  return services.trainer.use(programOf(inputs), async (trainer) => {
     try {
       return await trainSegment(services, input, step, trainer);
     } catch (error) {
@@ -56,6 +55,11 @@ export async function trainSteps(
     }
   });
 }
+
+export const programOf = ({ config, classes }: TrainingInputs): ProgramRequest => ({
+  ...{ model: config.model, training: config.training },
+  classes: classes.length,
+});
 
 const isDiverged = (error: unknown): error is NightshiftError =>
   error instanceof NightshiftError && error.type === 'Diverged';
@@ -79,13 +83,12 @@ async function trainSegment(
   trainer: WarmTrainer,
 ): Promise<Segment> {
   const { uploads } = services;
-  const { inputs, timeline, validations, toStep } = input;
+  const { inputs, timeline, toStep } = input;
   const { run, config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
-  const context = { inputs, timeline, validations, plan };
   await uploads.settled(run, mostWaitingUploads);
   const loadingAt = performance.now();
-  const begin = await resumeState(services, input, context, step, trainer);
+  const begin = await resumeState(services, input, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
   if (begin.step < toStep) await refuseOtherNumerics(uploads, input, trainer, begin.step);
 
@@ -93,15 +96,10 @@ async function trainSegment(
   let loss: number | null = null;
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
   const heartbeat = heartbeatOf({ step, uploads, run, beginStep: begin.step, intervalSeconds });
+  const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
-    if (event.type !== 'saved') return;
-    const { directory, sinceStep, stallMs, step: saved } = event.saved;
-    trainer.stallSeconds = stallMs / 1000;
-    const checkpoint = checkpointAt(inputs, timeline, saved);
-    const parent = sinceStep === 0 ? null : checkpointAt(inputs, timeline, sinceStep);
-    const state = { checkpoint, parent, directory };
-    uploads.add(state, () => commitCheckpoint(services.store, context, state));
+    onSaved(event);
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   let reached = begin.step;

@@ -18,6 +18,11 @@ export interface TrainerHost {
    * new process. When `work` throws, the state is taken to be unknown.
    */
   use<T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>): Promise<T>;
+  /** As `use`, but only with the trainer as it is: undefined when it is another program's, or dead. */
+  useWarm<T>(
+    program: ProgramRequest,
+    work: (trainer: WarmTrainer) => Promise<T>,
+  ): Promise<T | undefined>;
   /** Ends the process: the GPU is free. */
   close(): void;
 }
@@ -27,29 +32,42 @@ export function openTrainerHost(script: URL): TrainerHost {
   let queue: Promise<unknown> = Promise.resolve();
   let warm: (WarmTrainer & { readonly program: string }) | undefined;
 
+  const warmFor = (request: ProgramRequest): WarmTrainer | undefined =>
+    warm?.client.alive && warm.program === JSON.stringify(request) ? warm : undefined;
+
   const trainerFor = async (request: ProgramRequest): Promise<WarmTrainer> => {
-    const program = JSON.stringify(request);
-    if (warm?.client.alive && warm.program === program) return warm;
+    const there = warmFor(request);
+    if (there) return there;
     warm?.client.kill();
     warm = undefined;
+    const program = JSON.stringify(request);
     warm = { client: await startTrainer(script, request), stateKey: undefined, program };
     return warm;
   };
 
+  /** One after the other; a trainer whose work has failed has a state that nobody knows. */
+  const inTurn = <T>(
+    find: () => Promise<WarmTrainer> | WarmTrainer | undefined,
+    work: (trainer: WarmTrainer) => Promise<T>,
+  ): Promise<T | undefined> => {
+    const turn = queue.then(async () => {
+      const trainer = await find();
+      if (!trainer) return undefined;
+      try {
+        return await work(trainer);
+      } catch (error) {
+        trainer.stateKey = undefined;
+        throw error;
+      }
+    });
+    queue = turn.catch(() => undefined);
+    return turn;
+  };
+
   return {
-    use(program, work) {
-      const turn = queue.then(async () => {
-        const trainer = await trainerFor(program);
-        try {
-          return await work(trainer);
-        } catch (error) {
-          trainer.stateKey = undefined;
-          throw error;
-        }
-      });
-      queue = turn.catch(() => undefined);
-      return turn;
-    },
+    use: <T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>) =>
+      inTurn(() => trainerFor(program), work) as Promise<T>,
+    useWarm: (program, work) => inTurn(() => warmFor(program), work),
     close() {
       warm?.client.kill();
       warm = undefined;

@@ -182,7 +182,7 @@ export async function adoptCheckpoint(
   await fetchBundle(store, theirs, directory);
   for (const name of [lossesFile, ledgerFile]) await writeFile(join(directory, name), '');
   const checkpoint = checkpointAt(inputs, timeline, from.step);
-  await commitCheckpoint(store, context, { checkpoint, parent: theirs, directory });
+  await commitCheckpoint(store, context, { checkpoint, parent: from, directory });
   return readCheckpoint(store, checkpoint);
 }
 

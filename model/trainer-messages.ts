@@ -44,6 +44,8 @@ export type ToTrainer =
   | { readonly type: 'program'; readonly request: ProgramRequest }
   | { readonly type: 'load'; readonly source: StateSource }
   | { readonly type: 'advance'; readonly request: AdvanceRequest }
+  /** Save the state, unless it is saved already, into a folder of its own below `directory`. */
+  | { readonly type: 'save'; readonly directory: string }
   | {
       readonly type: 'evaluate';
       readonly shards: readonly LocalShard[];

@@ -10,7 +10,7 @@ import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
-import { advance, openRecord } from './trainer.ts';
+import { advance, openRecord, saveRecord } from './trainer.ts';
 import type { StepRecord } from './trainer.ts';
 import type {
   AdvanceRequest,
@@ -97,6 +97,11 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           });
           open = { key: batchesKey(request, advanced.step), batches };
           return { type: 'advanced', ...advanced };
+        }
+        case 'save': {
+          const saved = record && saveRecord(current().program, record, message.directory);
+          if (saved) emit({ type: 'saved', saved });
+          return { type: 'done' };
         }
         case 'evaluate': {
           const { request, program } = current();

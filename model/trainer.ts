@@ -54,8 +54,8 @@ export async function advance(
   let waitMs = 0;
 
   const save = (): void => {
-    control.onSaved(saveState(program, record, step, directory));
-    Object.assign(record, openRecord(step));
+    const saved = saveRecord(program, record, directory);
+    if (saved) control.onSaved(saved);
   };
   const isDue = (): boolean =>
     saveAt.has(step) || performance.now() - record.savedAtMs >= 1000 * request.saveEverySeconds;
@@ -79,23 +79,29 @@ export async function advance(
     await new Promise(setImmediate);
   }
   const why = step === toStep ? 'reached' : control.stopped() ? 'stopped' : 'slice';
-  if (why !== 'reached' && step > record.sinceStep) save();
+  if (why !== 'reached') save();
   return { step, loss, why, images, seconds: seconds(), waitSeconds: waitMs / 1000 };
 }
 
-/** Writes the state after `step` steps to a folder of its own below `directory`. */
-function saveState(
+/**
+ * Writes the state that the record leads to into a folder of its own below `directory`, and begins
+ * the record anew; undefined when that state is saved already.
+ */
+export function saveRecord(
   program: Program,
-  { sinceStep, losses, ids }: StepRecord,
-  step: number,
+  record: StepRecord,
   directory: string,
-): SavedState {
+): SavedState | undefined {
+  const { sinceStep, losses, ids } = record;
+  if (losses.length === 0) return undefined;
   const startedAt = performance.now();
+  const step = sinceStep + losses.length;
   const folder = join(directory, String(step));
   mkdirSync(folder, { recursive: true });
   program.save(join(folder, bundleName));
   writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
   writeFileSync(join(folder, ledgerFile), ids.map((id) => `${id}\n`).join(''));
+  Object.assign(record, openRecord(step));
   return { step, sinceStep, directory: folder, stallMs: performance.now() - startedAt };
 }
 

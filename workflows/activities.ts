@@ -42,7 +42,7 @@ export const data = proxyActivities<
  * Training is tried once: the workflow loops, since after a failure it may have to ask for another
  * worker, make shards again or take a decision first. Cancelled, it is waited for: it saves.
  */
-export const training = proxyActivities<Pick<ModelActivities, 'trainSteps'>>({
+export const training = proxyActivities<Pick<ModelActivities, 'trainSteps' | 'handBack'>>({
   taskQueue: gpuQueue,
   startToCloseTimeout: '25 hours',
   heartbeatTimeout: heartbeatTimeoutMs,

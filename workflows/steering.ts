@@ -5,8 +5,8 @@ import type { Progress } from './progress.ts';
 
 export interface Steering {
   readonly paused: boolean;
-  /** Resolves at once, unless the run is paused. */
-  untilGoing(): Promise<void>;
+  /** Resolves at once, unless the run is paused: then `handBack` is called, and a resumption waited for. */
+  untilGoing(handBack: () => Promise<void>): Promise<void>;
   /** Runs work that a pause cancels. */
   interruptible<T>(work: () => Promise<T>): Promise<T>;
   /** The rate that was set since this was last asked. */
@@ -18,6 +18,8 @@ export function openSteering(progress: Progress): Steering {
   let paused = false;
   let learningRate: number | undefined;
   let underWay: CancellationScope | undefined;
+  /** Nothing of the run is on a GPU. */
+  let idle = true;
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -28,7 +30,7 @@ export function openSteering(progress: Progress): Steering {
     async () => {
       setPaused(true);
       underWay?.cancel();
-      await condition(() => underWay === undefined);
+      await condition(() => idle);
     },
     {
       description: 'Save the state, free the GPU and wait for `resume`.',
@@ -53,7 +55,14 @@ export function openSteering(progress: Progress): Steering {
     get paused() {
       return paused;
     },
-    untilGoing: () => condition(() => !paused),
+    async untilGoing(handBack) {
+      if (paused) {
+        await handBack();
+        idle = true;
+        await condition(() => !paused);
+      }
+      idle = false;
+    },
     async interruptible(work) {
       underWay = new CancellationScope();
       try {

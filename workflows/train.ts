@@ -2,6 +2,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   TimeoutFailure,
   isCancellation,
   log,
@@ -10,7 +11,13 @@ import {
 import { failureTypeNamed, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
-import type { CheckpointReference, Segment, Takeover, TrainingInputs } from '../contract/stages.ts';
+import type {
+  CheckpointReference,
+  Segment,
+  Takeover,
+  TrainStepsInput,
+  TrainingInputs,
+} from '../contract/stages.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import { training } from './activities.ts';
 import { openCourse } from './course.ts';
@@ -88,23 +95,41 @@ export async function train(
     hardware: describe(numerics),
   }));
 
+  const segmentTo = (toStep: number): TrainStepsInput => {
+    const { timeline, validations } = course;
+    const reachedStep = Math.min(step, toStep);
+    return {
+      inputs,
+      timeline,
+      validations: validations.map(withoutCheckpoint),
+      reachedStep,
+      toStep,
+    };
+  };
+
   /** From the newest durable state to this one. */
   const advance = async (toStep: number): Promise<Segment> => {
     const { epoch } = position(plan, Math.min(step, toStep - 1));
     await epochs.ready(epoch);
     epochs.prepare(epoch + 1);
-    const { timeline, validations } = course;
-    const reachedStep = Math.min(step, toStep);
+    const input = segmentTo(toStep);
     const options = {
-      summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${reachedStep} to ${toStep}`,
-      ...(workerQueue !== undefined && {
-        taskQueue: workerQueue,
-        scheduleToStartTimeout: waitForWarmTrainer,
-      }),
+      summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${input.reachedStep} to ${toStep}`,
+      ...(workerQueue !== undefined && onWorker(workerQueue)),
     };
-    return training.trainSteps.executeWithOptions(options, [
-      { inputs, timeline, validations: validations.map(withoutCheckpoint), reachedStep, toStep },
-    ]);
+    return training.trainSteps.executeWithOptions(options, [input]);
+  };
+
+  /** Saves what the worker holds, and frees its GPU; a worker that is gone has nothing to give. */
+  const handBack = async (): Promise<void> => {
+    if (workerQueue === undefined) return;
+    const options = { summary: `step ${step}, saved and handed back`, ...onWorker(workerQueue) };
+    workerQueue = undefined;
+    try {
+      await training.handBack.executeWithOptions(options, [segmentTo(step)]);
+    } catch (failure) {
+      log.warn('nothing was handed back', { step, problem: problemOf(failure).message });
+    }
   };
 
   /** Takes a decision, makes shards again or waits: what the failure asks for. Throws what nothing mends. */
@@ -142,7 +167,7 @@ export async function train(
 
   await atMilestone(course, step, step);
   while (!isDone()) {
-    await steering.untilGoing();
+    await steering.untilGoing(handBack);
     const learningRate = steering.takeLearningRate();
     if (learningRate !== undefined) course.decide({ fromStep: step, learningRate });
     try {
@@ -173,8 +198,12 @@ export async function train(
       }));
       await atMilestone(course, step, segment.durableStep);
     } catch (failure) {
-      if (steering.paused && isCancellation(failure)) workerQueue = undefined;
-      else await mend(failure);
+      if (!isCancellation(failure)) await mend(failure);
+      else if (steering.paused) workerQueue = undefined;
+      else {
+        await CancellationScope.nonCancellable(handBack);
+        throw failure;
+      }
     }
   }
   const [best] = course.best();
@@ -206,8 +235,9 @@ export async function train(
   return { trained, remake };
 }
 
-/** Longer than a worker that lives takes to begin; one that is gone costs so much once. */
-const waitForWarmTrainer = '5 seconds';
+/** Waits longer than a worker that lives takes to begin; one that is gone costs so much once. */
+const onWorker = (taskQueue: string) =>
+  ({ taskQueue, scheduleToStartTimeout: '5 seconds' }) as const;
 
 /** What the run computes with is its first decision; a fork's settings may make other graphs. */
 function timelineAtStart(numerics: Numerics, takeover: Takeover | undefined): Decision[] {

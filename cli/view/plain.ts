@@ -1,8 +1,8 @@
 /** A run as lines that stay: one a change of stage, one a validation, and in between one every ten seconds. */
 import type { StageProgress, TrainingProgress, Validation } from '../../contract/progress.ts';
 import { clock, count, duration, percent } from './format.ts';
-import { downloadSentence, trainingSentence } from './run-view.ts';
-import { downloadNow, retryNow, trainingNow } from './snapshot.ts';
+import { downloadSentence, pausedSentence, trainingSentence } from './run-view.ts';
+import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
 import type { RunSnapshot } from './snapshot.ts';
 
 /** The longest silence while something moves, and the shortest time between two lines about it. */
@@ -16,6 +16,8 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
   let problemAt = 0;
   let retrySaid: string | undefined;
   let away = false;
+  let takeoverSaid = false;
+  let paused = false;
   let movedAt = -Infinity;
 
   function* newMilestones(training: TrainingProgress): Generator<string> {
@@ -31,6 +33,8 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
 
   function* newLines(snapshot: RunSnapshot): Generator<string> {
     const { at, progress, awaySince } = snapshot;
+    if (progress?.resumed && !takeoverSaid) yield takeoverSentence(progress.resumed);
+    takeoverSaid ||= progress?.resumed !== undefined;
     for (const stage of progress?.stages ?? []) {
       const { name, status } = stage;
       const before = statuses.get(name) ?? 'waiting';
@@ -41,12 +45,16 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
       if (status !== before) movedAt = at;
       statuses.set(name, status);
     }
+    if (progress && paused !== (progress.paused ?? false)) {
+      paused = !paused;
+      yield paused ? pausedSentence : 'goes on';
+    }
     const problem = progress?.lastProblem;
     if (problem && problem.at > problemAt) {
       problemAt = problem.at;
       yield `problem: ${problem.message}`;
     }
-    const retry = retryNow(snapshot);
+    const retry = troubleNow(snapshot);
     if (retry && retry !== retrySaid) yield retry;
     retrySaid = retry;
     if (away !== (awaySince !== undefined)) {

@@ -2,7 +2,7 @@
 import type { StageProgress } from '../../contract/progress.ts';
 import type { Colors } from '../cli.ts';
 import { clock, count, duration, megabytes, percent, progressBar, threeDigits } from './format.ts';
-import { downloadNow, retryNow, trainingNow } from './snapshot.ts';
+import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
 import type { DownloadNow, RunSnapshot, TrainingNow } from './snapshot.ts';
 
 /** The lines that show the run as it stands. */
@@ -10,12 +10,14 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   const { at, progress, awaySince } = snapshot;
   const training = trainingNow(snapshot);
   const lines: string[] = [];
+  if (progress?.resumed) lines.push(takeoverSentence(progress.resumed));
   for (const stage of progress?.stages ?? []) {
     lines.push(stageLine(withParts(stage, snapshot, training), at, colors));
     if (stage.name === 'train' && stage.status === 'running' && training) {
       lines.push(...trainingLines(training, at).map((line) => `    ${line}`));
     }
   }
+  if (progress?.paused) lines.push(colors.yellow(pausedSentence));
   if (!progress && awaySince === undefined) {
     lines.push(colors.dim('waiting for a worker to take the run up'));
   }
@@ -23,13 +25,16 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   if (problem && !progress.result) {
     lines.push(colors.yellow(`! ${clock(problem.at)} ${problem.message}`));
   }
-  const retry = retryNow(snapshot);
+  const retry = troubleNow(snapshot);
   if (retry) lines.push(colors.yellow(`! ${retry}`));
   if (awaySince !== undefined) {
     lines.push(colors.yellow(`! waiting for Temporal, for ${duration(at - awaySince)}`));
   }
   return lines;
 }
+
+export const pausedSentence =
+  'paused: its state is stored, its GPU free; `npx nightshift resume` goes on';
 
 /** What training is at, in up to three lines. */
 function trainingLines(training: TrainingNow, at: number): string[] {

@@ -39,9 +39,7 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
   const training = progress?.training;
   if (!training) return undefined;
   const { steps, epochs, stepsPerEpoch, batchSize, best, resumes, hardware } = training;
-  const heartbeat = activities.find(({ type }) => type === 'trainSteps')?.heartbeat as
-    | TrainHeartbeat
-    | undefined;
+  const heartbeat = trainingHeartbeat(activities);
   const step = heartbeat?.step ?? training.step;
   // Before its first step a trainer has no speed and no loss to tell.
   const live = heartbeat && heartbeat.imagesPerSecond > 0 ? heartbeat : undefined;
@@ -69,6 +67,21 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
   };
 }
 
+function trainingHeartbeat(activities: RunSnapshot['activities']): TrainHeartbeat | undefined {
+  const training = activities.find(({ type }) => type === 'trainSteps');
+  return training?.heartbeat as TrainHeartbeat | undefined;
+}
+
+/** Which run this one goes on from, in one sentence. */
+export function takeoverSentence({
+  run,
+  step,
+  changes,
+}: NonNullable<RunProgress['resumed']>): string {
+  const from = step === 0 ? 'which had no checkpoint: all begins anew' : `from step ${step}`;
+  return `goes on with run ${run}, ${from}${changes.length > 0 ? `; ${changes.join(', ')}` : ''}`;
+}
+
 /** A download as the heartbeat of `ingestDataset` tells it: bytes so far, and in all where known. */
 export interface DownloadNow {
   readonly bytes: number;
@@ -89,14 +102,14 @@ export function downloadNow({ activities }: RunSnapshot): DownloadNow | undefine
 /** A decision that fails this often is no worker's restart. */
 const manyAttempts = 4;
 
-/** What is tried again, and why, in one line; undefined when all goes well. */
-export function retryNow({ activities, decisionAttempt }: RunSnapshot): string | undefined {
+/** What is tried again, or does not become durable, and why, in one line; undefined when all goes well. */
+export function troubleNow({ activities, decisionAttempt }: RunSnapshot): string | undefined {
   if (decisionAttempt >= manyAttempts) {
     return "the workflow's own code fails again and again: its history in the Temporal UI says why";
   }
   const retried = activities.find(({ attempt, lastFailure }) => attempt > 1 && lastFailure);
-  return (
-    retried &&
-    `${retried.type} failed and is tried again (attempt ${retried.attempt}): ${retried.lastFailure}`
-  );
+  if (retried) {
+    return `${retried.type} failed and is tried again (attempt ${retried.attempt}): ${retried.lastFailure}`;
+  }
+  return trainingHeartbeat(activities)?.alarm;
 }

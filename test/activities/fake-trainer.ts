@@ -100,6 +100,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
         throw error;
       }
     },
+    useWarm: (_, work) => work(trainer),
     close: () => undefined,
   };
 }

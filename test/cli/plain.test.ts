@@ -105,3 +105,33 @@ test('problems, retries and absences of the server are said once each', () => {
   assert.deepEqual(view({ ...broken, at: ten + 60_000 }), []);
   assert.deepEqual(view({ at: ten + 61_000, ...quiet, progress }), ['10:01:01 Temporal is back']);
 });
+
+test('a run that goes on from another one says so first, and a pause when it comes and goes', () => {
+  const view = openPlainView();
+  const resumed = { run: 'nightly', step: 400, changes: ['training.epochs: 5 -> 10'] };
+  const snapshot = (paused: boolean) => ({
+    at: ten,
+    ...quiet,
+    progress: progressAt('train', {}, { resumed, paused }),
+  });
+  assert.match(
+    view(snapshot(false))[0]!,
+    /goes on with run nightly, from step 400; training\.epochs: 5 -> 10$/,
+  );
+  assert.match(view(snapshot(true)).join('\n'), /paused: .+`npx nightshift resume` goes on$/);
+  assert.match(view(snapshot(false)).join('\n'), /goes on$/);
+});
+
+test('a store that takes no checkpoint any more is said once', () => {
+  const view = openPlainView();
+  const alarm = 'no checkpoint has become durable for 500 s';
+  const heartbeat = { step: 1, imagesPerSecond: 0, durableStep: 0, alarm };
+  const late = {
+    ...quiet,
+    at: ten,
+    progress: progressAt('train', {}, { training: trainingAtStep400 }),
+    activities: [{ type: 'trainSteps', attempt: 1, heartbeat }],
+  };
+  assert.match(view(late).join('\n'), /no checkpoint has become durable/);
+  assert.doesNotMatch(view(late).join('\n'), /no checkpoint/);
+});

@@ -55,6 +55,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     keepMilestone: nothing,
     resolveNumerics: async () => numerics,
     trainSteps: async (input) => segmentTo(input),
+    handBack: nothing,
     predictShard: nothing,
     writeReport: async ({ inputs, trained }) =>
       ({

@@ -1,0 +1,32 @@
+/** From a state that the trainer has saved locally to a checkpoint on its way to the store. */
+import { planTraining } from '../contract/plan.ts';
+import type { TrainStepsInput } from '../contract/stages.ts';
+import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
+import type { CheckpointContext } from '../model/checkpoint.ts';
+import type { TrainerEvent } from '../model/trainer-client.ts';
+import type { ModelServices } from './services.ts';
+import type { WarmTrainer } from './trainer-host.ts';
+
+/** Queues each state that the trainer says it has saved. */
+export function savesOf(
+  { store, uploads }: ModelServices,
+  input: TrainStepsInput,
+  trainer: WarmTrainer,
+): (event: TrainerEvent) => void {
+  const { inputs, timeline } = input;
+  const context = contextOf(input);
+  return (event) => {
+    if (event.type !== 'saved') return;
+    const { directory, sinceStep, stallMs, step } = event.saved;
+    trainer.stallSeconds = stallMs / 1000;
+    const checkpoint = checkpointAt(inputs, timeline, step);
+    const parent = sinceStep === 0 ? null : checkpointAt(inputs, timeline, sinceStep);
+    const state = { checkpoint, parent, directory };
+    uploads.add(state, () => commitCheckpoint(store, context, state));
+  };
+}
+
+export function contextOf({ inputs, timeline, validations }: TrainStepsInput): CheckpointContext {
+  const plan = planTraining(inputs.samples, inputs.config.training);
+  return { inputs, timeline, validations, plan };
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { stopRun } from '../../cli/pause.ts';
+import { resume } from '../../cli/resume.ts';
+import type { ResumeOptions } from '../../cli/resume.ts';
+import type { Outcome } from '../../cli/runs.ts';
+import type { RunProgress } from '../../contract/progress.ts';
+import { fakeRuns, fakeStack, openClone, progressAt } from './support.ts';
+
+/** A server with one run, `nightly`. */
+async function openServer(
+  t: TestContext,
+  { outcome, ...change }: Partial<RunProgress> & { outcome?: Outcome } = {},
+) {
+  const { cli, out } = await openClone(t);
+  const progress = progressAt('train', {}, change);
+  const runs = fakeRuns({ progress, historyLength: 1, ...(outcome && { outcome }) });
+  await runs.start('nightly', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  return {
+    ...{ runs, out },
+    resume: (id: string, options: ResumeOptions = {}) => resume(cli, id, options, open),
+    stop: (how: 'pause' | 'cancel', id?: string) => stopRun(cli, how, id, {}, open),
+  };
+}
+
+const failed = { status: 'failed', type: 'Unexpected', message: 'gone' } as const;
+
+test('a paused run itself goes on', async (t) => {
+  const { runs, resume: goOn } = await openServer(t, { paused: true });
+  assert.equal(await goOn('nightly'), 0);
+  assert.deepEqual(runs.unpaused, ['nightly']);
+  assert.equal(runs.started.size, 1);
+});
+
+test('a run that goes on by itself is left alone, with a word on how to fork it', async (t) => {
+  const { runs, resume: goOn } = await openServer(t);
+  await assert.rejects(goOn('nightly'), /goes on by itself.+--step or --set fork it/);
+  assert.equal(runs.started.size, 1);
+});
+
+test('a failed run is taken over by a new one, named after it', async (t) => {
+  const { runs, out, resume: goOn } = await openServer(t, { outcome: failed });
+  assert.equal(await goOn('nightly'), 0);
+  const [, [name, input] = []] = [...runs.started];
+  assert.match(name ?? '', /^nightly-resumed-\d{8}-\d{6}$/);
+  assert.deepEqual(input, { resumeFrom: 'nightly' });
+  assert.match(out.text(), /Run nightly-resumed-\S+ goes on with nightly: http.+\nWatch it with/);
+});
+
+test('a run that was resumed before keeps its first name', async (t) => {
+  const { runs, resume: goOn } = await openServer(t);
+  await goOn('weekly-resumed-20261124-101500');
+  assert.match([...runs.started.keys()].at(-1)!, /^weekly-resumed-\d{8}-\d{6}$/);
+});
+
+test('a run that Temporal has lost is looked for in the store', async (t) => {
+  const { runs, resume: goOn } = await openServer(t);
+  assert.equal(await goOn('lost'), 0);
+  assert.deepEqual([...runs.started.values()].at(-1), { resumeFrom: 'lost' });
+});
+
+test('with a step or other settings a run is forked, also while it goes on', async (t) => {
+  const { runs, resume: goOn } = await openServer(t);
+  await goOn('nightly', { step: 400, set: [{ path: ['training', 'epochs'], value: 9 }] });
+  assert.deepEqual([...runs.started.values()].at(-1), {
+    resumeFrom: { run: 'nightly', step: 400 },
+    training: { epochs: 9 },
+  });
+});
+
+test('pause and cancel mean the newest run when none is named, and say how to go on', async (t) => {
+  const { runs, out, stop } = await openServer(t);
+  await stop('pause');
+  await stop('cancel', 'nightly');
+  assert.deepEqual([runs.paused, runs.cancelled], [['nightly'], ['nightly']]);
+  assert.match(out.text(), /is paused.+`npx nightshift resume nightly`/);
+  assert.match(out.text(), /is being cancelled.+`npx nightshift resume nightly`/);
+});
