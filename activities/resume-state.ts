@@ -56,6 +56,7 @@ export async function resumeState(
     (await loadOrigin(services, contextOf(input), trainer));
   step.signal.throwIfAborted();
   if (found) {
+    trainer.stateKey = stateKeyOf(input, found.step);
     const lost = Math.max(0, reachedStep - found.step);
     const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
     log.info(

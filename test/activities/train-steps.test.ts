@@ -148,6 +148,7 @@ test('a state that was saved before its worker died in validation is validated, 
   assert.equal(again.images, 0);
   assert.equal(again.loadedStep, 10);
   assert.equal(again.validation?.step, 10);
+  assert.equal((await segment(10, 15)).loadedStep, null, 'it was resumed once');
 });
 
 test('of a damaged state an older one does, and the damaged one is written anew', async () => {
