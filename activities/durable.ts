@@ -1,6 +1,7 @@
 /** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
 import { failureTypeOf, isWorthRetrying } from '../contract/failures.ts';
+import type { FailureType } from '../contract/failures.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
 
 /** What an activity's body is given. */
@@ -37,8 +38,7 @@ export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
 
 /** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
 function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {
-  // Cancelled, timed out or the worker shuts down: the SDK knows what to make of its own reason.
-  if (signal.aborted) return signal.reason;
+  if (signal.aborted) return asInterruption(signal.reason);
   if (error instanceof ApplicationFailure) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   const type = failureTypeOf(cause);
@@ -48,6 +48,19 @@ function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknow
     nonRetryable: !isWorthRetrying(type, attempt),
     details: 'details' in cause && cause.details !== undefined ? [cause.details] : [],
     cause,
+  });
+}
+
+/**
+ * Cancelled or timed out: the SDK knows what to make of its own reason. Of a worker that stops it
+ * would say that the step did not end in time.
+ */
+function asInterruption(reason: unknown): unknown {
+  if (!(reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN')) return reason;
+  const type: FailureType = 'WorkerShutdown';
+  return ApplicationFailure.create({
+    type,
+    message: 'the worker was told to stop; another goes on',
   });
 }
 
