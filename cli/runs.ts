@@ -60,6 +60,8 @@ export interface RunSummary {
 export interface PendingActivity {
   readonly type: string;
   readonly attempt: number;
+  /** No worker has taken it up yet. */
+  readonly waits?: boolean;
   readonly heartbeat?: unknown;
   /** Why the attempt before failed. */
   readonly lastFailure?: string;
@@ -208,6 +210,7 @@ function describe(run: WorkflowExecutionDescription): RunDescription {
       return {
         type: activity.activityType?.name ?? '',
         attempt: activity.attempt ?? 1,
+        waits: !activity.lastStartedTime,
         ...(details && { heartbeat: defaultPayloadConverter.fromPayload<unknown>(details) }),
         ...(lastFailure && { lastFailure }),
       };

@@ -74,7 +74,7 @@ const remedies: Partial<Record<FailureType, string>> = {
   InvalidConfig:
     'Correct these keys and start again; contract/config.ts says what every key means.',
   InvalidData:
-    'Give a source that holds the images, with --source <path or address>, and start again.',
+    'Give another --source, or --set model.weights=<path or address>, as it says, and start again.',
   StorageAccess: "Check the store's address, bucket and credentials, and start again.",
   Diverged:
     'Start again with a smaller learning rate, such as --set training.learningRate.initial=0.0003.',

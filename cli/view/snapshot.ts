@@ -21,7 +21,7 @@ export interface TrainingNow {
   readonly steps: number;
   readonly epoch: number;
   readonly epochs: number;
-  readonly phase?: TrainHeartbeat['phase'];
+  readonly phase?: TrainHeartbeat['phase'] | 'waiting for a gpu worker';
   readonly imagesPerSecond?: number;
   readonly loss?: number;
   readonly learningRate?: number;
@@ -39,7 +39,8 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
   const training = progress?.training;
   if (!training) return undefined;
   const { steps, epochs, stepsPerEpoch, batchSize, best, resumes, hardware } = training;
-  const heartbeat = trainingHeartbeat(activities);
+  const segment = segmentOf(activities);
+  const heartbeat = segment?.heartbeat as TrainHeartbeat | undefined;
   const step = heartbeat?.step ?? training.step;
   // Before its first step a trainer has no speed and no loss to tell.
   const live = heartbeat && heartbeat.imagesPerSecond > 0 ? heartbeat : undefined;
@@ -55,10 +56,11 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
     resumes,
     ...(durable.durableAt !== undefined && { durableAt: durable.durableAt }),
     ...(heartbeat && { phase: heartbeat.phase }),
-    ...(imagesPerSecond && {
-      imagesPerSecond,
-      etaMs: (1000 * (steps - step) * batchSize) / imagesPerSecond,
-    }),
+    // All are down, or busy with other runs.
+    ...(segment?.waits && { phase: 'waiting for a gpu worker' as const }),
+    ...(imagesPerSecond && { imagesPerSecond }),
+    ...(imagesPerSecond &&
+      !segment?.waits && { etaMs: (1000 * (steps - step) * batchSize) / imagesPerSecond }),
     ...(loss !== undefined && { loss }),
     ...(live && { learningRate: live.learningRate }),
     ...(lastValidation && { lastValidation }),
@@ -67,10 +69,8 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
   };
 }
 
-function trainingHeartbeat(activities: RunSnapshot['activities']): TrainHeartbeat | undefined {
-  const training = activities.find(({ type }) => type === 'trainSteps');
-  return training?.heartbeat as TrainHeartbeat | undefined;
-}
+const segmentOf = (activities: RunSnapshot['activities']): PendingActivity | undefined =>
+  activities.find(({ type }) => type === 'trainSteps');
 
 /** Which run this one goes on from, in one sentence. */
 export function takeoverSentence({
@@ -111,5 +111,5 @@ export function troubleNow({ activities, decisionAttempt }: RunSnapshot): string
   if (retried) {
     return `${retried.type} failed and is tried again (attempt ${retried.attempt}): ${retried.lastFailure}`;
   }
-  return trainingHeartbeat(activities)?.alarm;
+  return (segmentOf(activities)?.heartbeat as TrainHeartbeat | undefined)?.alarm;
 }

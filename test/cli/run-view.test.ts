@@ -88,6 +88,14 @@ test('a trainer that still loads its state has no speed of its own', () => {
   );
 });
 
+test('training that no worker has taken up says so, and has no time to go', () => {
+  const activities = [{ type: 'trainSteps', attempt: 1, waits: true }];
+  assert.equal(
+    lines({ ...training(heartbeat), activities })[5],
+    '    epoch 2/5, step 400/1,175, waiting for a gpu worker, 320 images/s, loss 1.500',
+  );
+});
+
 test('the best validation is named when it is not the last', () => {
   const { best } = trainingAtStep400;
   const worse = { step: 600, epoch: 3, loss: 1.7, accuracy: 0.39, top5: 0.88 };
