@@ -55,7 +55,7 @@ function welcome(stack: Stack, colors: Cli['colors']): string[] {
     '',
     `${colors.bold('Temporal UI')}     ${uiAddress}`,
     `Start a run     ${startForm}`,
-    `  there         press "Random UUID"; no input, {} or any part of the configuration as JSON`,
+    `  there         press "Random UUID"; any part of the configuration as JSON, or none: the form begins with the last run's`,
     `Workflow type   ${workflowType}`,
     `Task queue      ${cpuQueue}`,
     `Temporal        ${temporalAddress}`,

@@ -215,7 +215,7 @@ function interruptions({ resumedAt, notBitEqual }: ReportInput): string {
   const resumed =
     resumedAt.length === 0
       ? 'Nothing interrupted it.'
-      : `It was interrupted ${resumedAt.length} times and went on at step ${resumedAt.map(count).join(', ')}.`;
+      : `It was interrupted ${resumedAt.length === 1 ? 'once' : `${resumedAt.length} times`} and went on at step ${resumedAt.map(count).join(', ')}.`;
   const bits =
     notBitEqual.length === 0
       ? ' The weights are those of an undisturbed run, to the last bit.'

@@ -63,9 +63,11 @@ function trainingLines(training: TrainingProgress): string[] {
         (best ? `, best ${percent(best.accuracy)} at step ${best.step}` : ''),
     );
   }
-  const durable = training.durableAt ? `, since ${clock(training.durableAt)}` : '';
-  text.push('', `Newest durable checkpoint: step ${training.durableStep}${durable}.`);
-  if (training.resumes > 0) text.push('', `Resumed ${training.resumes} times.`);
+  const { durableStep, durableAt, resumes } = training;
+  const since = durableAt ? `, since ${clock(durableAt)}` : '';
+  const durable = durableStep > 0 ? `step ${durableStep}${since}` : 'none yet';
+  text.push('', `Newest durable checkpoint: ${durable}.`);
+  if (resumes > 0) text.push('', `Resumed ${resumes === 1 ? 'once' : `${resumes} times`}.`);
   return text;
 }
 
