@@ -34,6 +34,7 @@ export async function predictShard(
               trainer.client.ask({
                 type: 'evaluate',
                 shards: local,
+                records: 'images',
                 rows: { path: rows, classes: stage.classes },
               }),
             ),

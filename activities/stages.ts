@@ -69,6 +69,15 @@ export async function describeStage(
         parts: shards.length,
       };
     }
+    case 'features': {
+      const { images, weights, seed, numerics } = stage;
+      const { classes, samples, shards } = await readShardSet(store, images);
+      const identity =
+        weights === null
+          ? identify('features/1', { numerics, seed }, [images])
+          : identify('features/1', { numerics }, [images, weights]);
+      return { ...identity, classes, samples, parts: shards.length };
+    }
     case 'predictions': {
       const { classes, samples, shards } = await readShardSet(store, stage.base);
       const { model, training } = stage.config;

@@ -57,8 +57,14 @@ export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => v
   };
 }
 
+const phases = {
+  saved: 'saving',
+  evaluating: 'validating',
+  extracting: 'computing features',
+} as const;
+
 function changeBy(event: TrainerEvent): Partial<TrainHeartbeat> {
-  if (event.type !== 'step') return { phase: event.type === 'saved' ? 'saving' : 'validating' };
+  if (event.type !== 'step') return { phase: phases[event.type] };
   const { step, loss, learningRate, imagesPerSecond } = event;
   return { step, loss, learningRate, imagesPerSecond, phase: 'training' };
 }

@@ -16,11 +16,10 @@ import { decided } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointAt } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
-import type { LocalShard, ProgramRequest } from '../model/trainer-messages.ts';
+import type { ProgramRequest } from '../model/trainer-messages.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import { checkpointInterval } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
-import { withLocalShards } from './local-shards.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
 import { savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
@@ -28,6 +27,8 @@ import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
+import { withTrainingRecords } from './training-records.ts';
+import type { FeatureMaker, HeldRecords } from './training-records.ts';
 import type { Uploads } from './uploads.ts';
 
 /** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
@@ -100,13 +101,15 @@ async function trainSegment(
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
     onSaved(event);
+    if (event.type === 'extracting') total.busySeconds += event.seconds;
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   let reached = begin.step;
   while (reached < toStep && performance.now() < deadline) {
     const { epoch } = position(plan, reached);
     const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
-    const advanced = await withEpochShards(services, input, epoch, step.signal, async (shards) => {
+    const maker = { trainer, step, onEvent };
+    const advanced = await withEpochRecords(services, input, epoch, maker, async (held) => {
       const directory = await mkdtemp(join(services.scratch, 'state-'));
       const request = {
         plan,
@@ -116,7 +119,7 @@ async function trainSegment(
         fromStep: reached,
         toStep: target,
         seconds: (deadline - performance.now()) / 1000,
-        shards,
+        ...held,
         saveAt: statesToSave(plan, config.training.checkpointEverySteps, reached, target),
         saveEverySeconds: intervalSeconds(),
         directory,
@@ -138,7 +141,7 @@ async function trainSegment(
   const validatingAt = performance.now();
   const validation =
     reached === toStep && isValidated(plan, reached)
-      ? await validate(services, input, step, trainer, plan, onEvent)
+      ? await validate(services, input, step, trainer, plan, heartbeat)
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   if (reached === plan.steps) await uploads.settled(run);
@@ -198,16 +201,16 @@ function statesToSave(
   );
 }
 
-async function withEpochShards<T>(
+async function withEpochRecords<T>(
   services: ModelServices,
   { inputs }: TrainStepsInput,
   epoch: number,
-  signal: AbortSignal,
-  work: (shards: LocalShard[]) => Promise<T>,
+  maker: FeatureMaker,
+  work: (held: HeldRecords) => Promise<T>,
 ): Promise<T> {
   const { digest } = await describeStage(services.store, augmentedShards(inputs, epoch));
   try {
-    return await withLocalShards(services, digest, signal, work);
+    return await withTrainingRecords(services, inputs, digest, 'train', maker, work);
   } catch (error) {
     if (!(error instanceof DamagedObject || error instanceof ObjectNotFound)) throw error;
     throw new NightshiftError('ShardsMissing', `the shards of epoch ${epoch + 1} are not whole`, {
@@ -225,9 +228,11 @@ async function validate(
   plan: TrainingPlan,
   onEvent: (event: TrainerEvent) => void,
 ): Promise<Validation> {
-  return withLocalShards(services, inputs.validation, step.signal, async (shards) => {
+  const { validation } = inputs;
+  const maker = { trainer, step, onEvent };
+  return withTrainingRecords(services, inputs, validation, 'validation', maker, async (held) => {
     const answer = await untilStopped(trainer, step.signal, () =>
-      trainer.client.ask({ type: 'evaluate', shards }, onEvent),
+      trainer.client.ask({ type: 'evaluate', ...held }, onEvent),
     );
     if (answer.type !== 'evaluated') throw new Error(`unexpected answer '${answer.type}'`);
     const { loss, accuracy, top5 } = answer.evaluation;

@@ -79,7 +79,7 @@ export interface TrainHeartbeat {
   readonly imagesPerSecond: number;
   readonly durableStep: number;
   readonly durableAt?: number;
-  readonly phase: 'loading' | 'training' | 'saving' | 'validating';
+  readonly phase: 'loading' | 'computing features' | 'training' | 'saving' | 'validating';
   /** The newest durable checkpoint is older than three intervals. */
   readonly alarm?: string;
 }

@@ -1,7 +1,7 @@
 /** What identifies a run's data stages and its training: all that their digests are made from. */
 import type { AugmentConfig, Config } from './config.ts';
 import type { Validation } from './progress.ts';
-import type { Decision } from './timeline.ts';
+import type { Decision, Numerics } from './timeline.ts';
 import type { Side } from './manifests.ts';
 
 /** The decoded, resized images of one side of a split. */
@@ -22,6 +22,18 @@ export interface AugmentedShards {
   readonly augment: Omit<AugmentConfig, 'views'>;
 }
 
+/** What the backbone, of which nothing learns, makes of the images of a shard set: float32, a record an image. */
+export interface FeatureShards {
+  readonly kind: 'features';
+  /** Digest of the images' shards. */
+  readonly images: string;
+  /** Digest of the backbone's weights; null: they follow from the seed. */
+  readonly weights: string | null;
+  readonly seed: number;
+  /** What computes them; `graph` is its part from images to features. */
+  readonly numerics: Numerics;
+}
+
 /** What a model makes of the images of a base set: JSON Lines files, a row an image. */
 export interface Predictions {
   readonly kind: 'predictions';
@@ -32,7 +44,7 @@ export interface Predictions {
 }
 
 /** A stage that is made in parts, a part an activity, and then sealed. */
-export type PartedStage = BaseShards | AugmentedShards | Predictions;
+export type PartedStage = BaseShards | AugmentedShards | FeatureShards | Predictions;
 
 /** A parted stage once its digest and parts are known; `sealed`: it is all there already. */
 export interface OpenedStage {
@@ -145,6 +157,16 @@ export function augmentedShards(inputs: TrainingInputs, epoch: number): Augmente
   const { seed } = inputs.config;
   const { views = Infinity, ...augment } = inputs.config.augment;
   return { kind: 'augmented', base: inputs.train, seed, view: epoch % views, augment };
+}
+
+/**
+ * Which features a run computes once, and reads in the images' stead: only where nothing below the
+ * head learns; those of training where views come again, those of validation always.
+ */
+export function featuresKept(config: Config): { train: boolean; validation: boolean } {
+  const { model, augment, training } = config;
+  const validation = model.trainable === 'head';
+  return { train: validation && (augment.views ?? Infinity) < training.epochs, validation };
 }
 
 /** One part of an opened stage, for the activity that makes it. */

@@ -13,12 +13,12 @@ export interface BatchesRequest {
   readonly batchSize: number;
   /** Where in the order the first batch begins. */
   readonly fromPosition: number;
-  /** Bytes of one image: height x width x 3. */
+  /** Bytes of one image: height x width x 3; of its features, 4 each. */
   readonly imageBytes: number;
 }
 
 export interface Batch {
-  /** uint8 [B, H, W, 3] */
+  /** uint8 [B, H, W, 3], or the bytes of features, float32 [B, N] */
   readonly images: Uint8Array;
   /** [B] */
   readonly labels: Int32Array;

@@ -9,12 +9,17 @@ import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.
 const silenceLimitMs = 15 * 60_000;
 
 /** The messages that end a request. */
-type Answer = Exclude<FromTrainer, { type: 'step' | 'saved' | 'evaluating' | 'failed' }>;
-export type TrainerEvent = Extract<FromTrainer, { type: 'step' | 'saved' | 'evaluating' }>;
+type Answer = Exclude<FromTrainer, TrainerEvent | { type: 'failed' }>;
+export type TrainerEvent = Extract<
+  FromTrainer,
+  { type: 'step' | 'saved' | 'evaluating' | 'extracting' }
+>;
 
 export interface TrainerClient {
   readonly pid: number;
   readonly numerics: Numerics;
+  /** SHA-256 of the graph's part from images to features. */
+  readonly featureGraph: string;
   /** False once the process has ended. */
   readonly alive: boolean;
   /** Sends one request, hands on the events that come, and resolves with its answer. One at a time. */
@@ -37,6 +42,7 @@ export async function startTrainer(script: URL, program: ProgramRequest): Promis
   return {
     pid: child.pid as number,
     numerics: answer.numerics,
+    featureGraph: answer.featureGraph,
     get alive() {
       return child.connected && child.exitCode === null && child.signalCode === null;
     },
@@ -111,7 +117,7 @@ function asker(child: ChildProcess): TrainerClient['ask'] {
 }
 
 const isEvent = (message: FromTrainer): message is TrainerEvent =>
-  message.type === 'step' || message.type === 'saved' || message.type === 'evaluating';
+  ['step', 'saved', 'evaluating', 'extracting'].includes(message.type);
 
 function failureOf({ name, message, stack }: Extract<FromTrainer, { type: 'failed' }>): Error {
   const error = new NightshiftError(failureTypeNamed(name), message);

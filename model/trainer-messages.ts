@@ -16,6 +16,9 @@ export interface LocalShard {
   readonly samples: number;
 }
 
+/** What a shard's records hold: images, or what the backbone made of them. */
+export type RecordKind = 'images' | 'features';
+
 /** Where the state comes from: made from the seed, or a TensorFlow bundle's path prefix. */
 export type StateSource =
   | { readonly kind: 'initial'; readonly seed: number; readonly weights?: string }
@@ -32,6 +35,7 @@ export interface AdvanceRequest {
   /** Hand back after this many seconds, at the next step's end. */
   readonly seconds: number;
   readonly shards: readonly LocalShard[];
+  readonly records: RecordKind;
   /** Save after these steps (ascending), and where the loop ends early, each into a folder of its own below `directory`. */
   readonly saveAt: readonly number[];
   /** And once so much time has passed since the last saved state. */
@@ -49,10 +53,17 @@ export type ToTrainer =
   | {
       readonly type: 'evaluate';
       readonly shards: readonly LocalShard[];
+      readonly records: RecordKind;
       /** Write a JSON Lines row a sample to this file. */
       readonly rows?: { readonly path: string; readonly classes: readonly string[] };
     }
-  /** Finish the step and save, or give up the evaluation; hand back. */
+  | {
+      readonly type: 'extract';
+      readonly shard: LocalShard;
+      /** Write the features of the shard's images to this file: a shard too. */
+      readonly path: string;
+    }
+  /** Finish the step and save, or give up the evaluation or extraction; hand back. */
   | { readonly type: 'stop' };
 
 /** Means over the evaluated samples. Loss in nats, accuracies in [0, 1]. */
@@ -94,7 +105,12 @@ export interface Advanced {
 
 export type FromTrainer =
   | { readonly type: 'looked-for-gpu'; readonly found: boolean }
-  | { readonly type: 'ready'; readonly numerics: Numerics }
+  | {
+      readonly type: 'ready';
+      readonly numerics: Numerics;
+      /** SHA-256 of the graph's part from images to features. */
+      readonly featureGraph: string;
+    }
   | { readonly type: 'done' }
   | ({ readonly type: 'step' } & StepEvent)
   | { readonly type: 'saved'; readonly saved: SavedState }
@@ -102,6 +118,8 @@ export type FromTrainer =
   /** After a batch of an evaluation. */
   | { readonly type: 'evaluating'; readonly samples: number }
   | { readonly type: 'evaluated'; readonly evaluation: Evaluation }
+  /** After a batch of an extraction; `seconds` since the one before. */
+  | { readonly type: 'extracting'; readonly seconds: number }
   | {
       readonly type: 'failed';
       readonly name: string;

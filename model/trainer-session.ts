@@ -6,10 +6,12 @@ import { NightshiftError } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
 import { openBatches } from '../data/batches.ts';
 import type { Batches } from '../data/batches.ts';
+import { extractFeatures } from './extract-features.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
+import { inputOf, recordBytes } from './records.ts';
 import { advance, openRecord, saveRecord } from './trainer.ts';
 import type { StepRecord } from './trainer.ts';
 import type {
@@ -22,7 +24,7 @@ import type {
 
 export interface TrainerSession {
   answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<FromTrainer>;
-  /** Ends what is under way after its batch: training saves, an evaluation throws `WorkerShutdown`. */
+  /** Ends what is under way after its batch: training saves, anything else throws `WorkerShutdown`. */
   stop(): void;
 }
 
@@ -42,7 +44,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     return opened;
   };
   const batchesFor = async (request: AdvanceRequest): Promise<Batches> => {
-    const { plan, seed, fromStep, shards } = request;
+    const { plan, seed, fromStep, shards, records } = request;
     const key = batchesKey(request, fromStep);
     if (open?.key === key) return open.batches;
     await open?.batches.close();
@@ -54,7 +56,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         shuffle: { seed, epoch },
         batchSize: plan.batchSize,
         fromPosition: sampleInEpoch,
-        imageBytes: imageBytesOf(current().request),
+        imageBytes: recordBytes(records, current().program),
       }),
     };
     return open.batches;
@@ -68,7 +70,12 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           return { type: 'looked-for-gpu', found: usesGpu };
         case 'program': {
           opened = openRequested(message.request);
-          return { type: 'ready', numerics: numericsOf(opened.program, message.request) };
+          const { program } = opened;
+          return {
+            type: 'ready',
+            numerics: numericsOf(program, message.request),
+            featureGraph: program.featureGraphDigest,
+          };
         }
         case 'load': {
           const { program } = current();
@@ -112,6 +119,15 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           });
           return { type: 'evaluated', evaluation };
         }
+        case 'extract': {
+          const { request, program } = current();
+          stopping = false;
+          await extractFeatures(program, request.classes, message, (seconds) => {
+            if (stopping) throw new NightshiftError('WorkerShutdown', 'the extraction was stopped');
+            emit({ type: 'extracting', seconds });
+          });
+          return { type: 'done' };
+        }
       }
     },
   };
@@ -149,8 +165,6 @@ function numericsOf(program: Program, request: ProgramRequest): Numerics {
   };
 }
 
-const imageBytesOf = ({ model }: ProgramRequest): number => model.imageSize ** 2 * 3;
-
 /** Names the batches that stand at a step: other shards, or another place in them, are others. */
 function batchesKey({ plan, seed, shards, fromStep }: AdvanceRequest, step: number): string {
   const { epoch } = position(plan, fromStep);
@@ -161,20 +175,20 @@ function batchesKey({ plan, seed, shards, fromStep }: AdvanceRequest, step: numb
 async function evaluate(
   program: Program,
   request: ProgramRequest,
-  { shards, rows }: Extract<ToTrainer, { type: 'evaluate' }>,
+  { shards, records, rows }: Extract<ToTrainer, { type: 'evaluate' }>,
   onBatch: (samples: number) => void,
 ): Promise<Evaluation> {
   const batches = openBatches({
     shards,
     batchSize: evaluationBatchSize,
     fromPosition: 0,
-    imageBytes: imageBytesOf(request),
+    imageBytes: recordBytes(records, program),
   });
   const out = rows && createWriteStream(rows.path);
   const sums = { samples: 0, loss: 0, accuracy: 0, top5: 0 };
   try {
     for (let batch = await batches.next(); batch; batch = await batches.next()) {
-      const evaluated = program.evaluate(batch);
+      const evaluated = program.evaluate(inputOf(batch, records));
       sums.samples += batch.labels.length;
       sums.loss += evaluated.lossSum;
       sums.accuracy += evaluated.correct;

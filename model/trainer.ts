@@ -7,6 +7,7 @@ import type { Batches } from '../data/batches.ts';
 import { bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { learningRateAt } from './learning-rate.ts';
 import type { Program } from './program.ts';
+import { inputOf } from './records.ts';
 import type { AdvanceRequest, Advanced, SavedState, StepEvent } from './trainer-messages.ts';
 
 export interface LoopControl {
@@ -59,13 +60,15 @@ export async function advance(
   };
   const isDue = (): boolean =>
     saveAt.has(step) || performance.now() - record.savedAtMs >= 1000 * request.saveEverySeconds;
-  while (step < toStep && !control.stopped() && seconds() < request.seconds) {
+  // At least one: a slice that preparations used up must still get on.
+  const hasTime = (): boolean => step === fromStep || seconds() < request.seconds;
+  while (step < toStep && !control.stopped() && hasTime()) {
     const batch = await batches.next();
     if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
     const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
     const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
     const learningRate = scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
-    loss = program.train(batch, { learningRate, step, seed });
+    loss = program.train(inputOf(batch, request.records), { learningRate, step, seed });
     if (!Number.isFinite(loss)) throw diverged(step, loss, learningRate);
     record.losses.push(loss);
     record.ids.push(...batch.ids);

@@ -12,7 +12,7 @@ export interface FakeTrainer extends TrainerHost {
   /** The state it holds: how many steps it has seen. */
   readonly state: number;
   /** What it was asked, in order. */
-  readonly asked: ToTrainer['type'][];
+  readonly asked: ToTrainer[];
   /** Forgets its state, as a process does that was killed. */
   die(): void;
   /** The loss of the step after this one will not be a number. */
@@ -22,7 +22,7 @@ export interface FakeTrainer extends TrainerHost {
 export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   let state = Number.NaN;
   let divergesAfter = Infinity;
-  const asked: ToTrainer['type'][] = [];
+  const asked: ToTrainer[] = [];
 
   function answer(request: ToTrainer, onEvent: (event: TrainerEvent) => void): FromTrainer {
     if (request.type === 'load') {
@@ -36,6 +36,11 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     if (request.type === 'evaluate') {
       onEvent({ type: 'evaluating', samples: 1 });
       return { type: 'evaluated', evaluation: { samples: 1, loss: 1, accuracy: 0.5, top5: 1 } };
+    }
+    if (request.type === 'extract') {
+      onEvent({ type: 'extracting', seconds: 1 });
+      writeFileSync(request.path, `features of ${readFileSync(request.shard.path, 'utf8')}`);
+      return { type: 'done' };
     }
     if (request.type !== 'advance') throw new Error(`not expected: ${request.type}`);
     const { fromStep, toStep, saveAt, directory } = request.request;
@@ -73,9 +78,10 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     client: {
       pid: 0,
       numerics,
+      featureGraph: '5'.repeat(64),
       alive: true,
       async ask(request, onEvent = () => undefined) {
-        asked.push(request.type);
+        asked.push(request);
         return answer(request, onEvent) as never;
       },
       tell: () => undefined,

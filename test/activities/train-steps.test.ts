@@ -127,7 +127,7 @@ test('the next segment goes on with the state the trainer holds', async () => {
   const second = await segment(10, 20);
   assert.equal(second.loadedStep, null);
   assert.equal(second.durableStep, 20, 'the last one waits for its uploads');
-  assert.equal(trainer.asked.filter((type) => type === 'load').length, 1);
+  assert.equal(trainer.asked.filter(({ type }) => type === 'load').length, 1);
 });
 
 test('a dead trainer goes on from the newest state', async () => {

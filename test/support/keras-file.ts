@@ -9,11 +9,12 @@ interface FileVariable {
   readonly shape: readonly (number | null)[];
 }
 
-/** Writes all variables of the backbone, or those that `change` makes of them. */
+/** Writes all variables of the backbone, or those that `change` makes of them; all halves, or what `valueOf` gives. */
 export async function writeKerasFile(
   path: string,
   architecture: Architecture,
   change: (variables: readonly FileVariable[]) => readonly FileVariable[] = (same) => same,
+  valueOf: (name: string, shape: readonly number[]) => number = () => 0.5,
 ): Promise<void> {
   await ready;
   const file = new File(path, 'w');
@@ -22,7 +23,8 @@ export async function writeKerasFile(
     const outer = (file.get(layer) ?? file.create_group(layer)) as Group;
     const group = (outer.get(layer) ?? outer.create_group(layer)) as Group;
     const sizes = shape as number[];
-    const data = new Float32Array(sizes.reduce((product, size) => product * size, 1)).fill(0.5);
+    const data = new Float32Array(sizes.reduce((product, size) => product * size, 1));
+    for (let at = 0; at < data.length; at += 1) data[at] = valueOf(name, sizes);
     group.create_dataset({ name: `${part}:0`, data, shape: sizes, dtype: '<f' });
   }
   file.close();
