@@ -81,6 +81,9 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
           const { program } = current();
           const { source } = message;
           record = undefined;
+          // Another state may be another run's, whose shards are others.
+          await open?.batches.close();
+          open = undefined;
           if (source.kind === 'checkpoint') program.restore(source.prefix);
           else {
             program.initialize(source.seed);
