@@ -15,33 +15,50 @@ import {
   optimizer,
   steps,
 } from '../support/reference-training.ts';
-import type { ReferenceTraining } from '../support/reference-training.ts';
+import type { ReferenceSettings, ReferenceTraining } from '../support/reference-training.ts';
 
 const batchSize = 16;
+const trainables = [
+  'all',
+  'head+batchnorm',
+  'head',
+  'from conv3',
+  'from conv4',
+  'from conv5',
+] as const;
 
 const script = new URL('./reference.py', import.meta.url).pathname;
 const python = await peersPython();
 
 for (const architecture of ['resnet50v2', 'resnet50'] as const) {
   for (const imageSize of [32, 64]) {
-    for (const trainable of ['all', 'head+batchnorm', 'head'] as const) {
-      test(`${architecture}, ${imageSize} px, trainable ${trainable}: as Keras`, () => {
-        const training = openReferenceTraining({ architecture, imageSize, trainable }, batchSize);
-        try {
-          const exact = kerasOf(training);
-          const tooFar: Record<string, string> = {};
-          for (const [name, got] of measure(training)) {
-            const error = relativeError(got, exact(name));
-            const tolerance = name === 'probabilities' || name === 'losses' ? 1e-4 : 1e-3;
-            if (!(error <= tolerance)) tooFar[name] = error.toExponential(2);
-          }
-          assert.deepEqual(tooFar, {}, 'relative errors');
-        } finally {
-          training.program.close();
-        }
-      });
+    for (const trainable of trainables) {
+      asKeras(`${imageSize} px, trainable ${trainable}`, { architecture, imageSize, trainable });
     }
   }
+  const settings = { architecture, imageSize: 32, trainable: 'all' } as const;
+  asKeras('stem small', { ...settings, stem: 'small' });
+  asKeras('label smoothing', { ...settings, labelSmoothing: 0.1 });
+  // Keras takes the batch whole: where BatchNorm is frozen both must come to the same step.
+  asKeras('micro-batches', { ...settings, trainable: 'head', microBatchSize: 5 });
+}
+
+function asKeras(what: string, settings: ReferenceSettings): void {
+  test(`${settings.architecture}, ${what}: as Keras`, () => {
+    const training = openReferenceTraining(settings, batchSize);
+    try {
+      const exact = kerasOf(training);
+      const tooFar: Record<string, string> = {};
+      for (const [name, got] of measure(training)) {
+        const error = relativeError(got, exact(name));
+        const tolerance = name === 'probabilities' || name === 'losses' ? 1e-4 : 1e-3;
+        if (!(error <= tolerance)) tooFar[name] = error.toExponential(2);
+      }
+      assert.deepEqual(tooFar, {}, 'relative errors');
+    } finally {
+      training.program.close();
+    }
+  });
 }
 
 test("the golden figures are Keras's (UPDATE_GOLDEN=1 writes them)", () => {
@@ -58,12 +75,17 @@ test("the golden figures are Keras's (UPDATE_GOLDEN=1 writes them)", () => {
 });
 
 /** What Keras makes of the training, by the names that `measure` gives; gradients without sign, velocities as roots. */
-function kerasOf({ model, program, batches }: ReferenceTraining): (name: string) => Float32Array {
+function kerasOf({
+  model,
+  labelSmoothing,
+  program,
+  batches,
+}: ReferenceTraining): (name: string) => Float32Array {
   const folder = mkdtempSync(join(tmpdir(), 'nightshift-parity-'));
   try {
     program.save(join(folder, 'initial'));
-    const { imageSize, architecture, trainable, batchNormMomentum } = model;
-    const spec = { imageSize, architecture, trainable, batchNormMomentum };
+    const { imageSize, architecture, stem, trainable, batchNormMomentum } = model;
+    const spec = { imageSize, architecture, stem, trainable, batchNormMomentum, labelSmoothing };
     const batch = batches[0]!.labels.length;
     writeFileSync(
       join(folder, 'spec.json'),

@@ -7,6 +7,7 @@ the other, and index.json: name -> [offset, length].
 
 import json
 import os
+import re
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -30,21 +31,40 @@ applications = {
 parts = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
 
 
+def small_stem(layer):
+    """A layer of the network with a 3x3 convolution for its stem, and neither stride nor pool there."""
+    if layer.name == "conv1_conv":
+        return keras.layers.Conv2D(layer.filters, 3, padding="same", name=layer.name)
+    if layer.name in ("conv1_pad", "pool1_pad", "pool1_pool"):
+        return keras.layers.Identity(name=layer.name)
+    return type(layer).from_config(layer.get_config())
+
+
+def trains(layer):
+    """Under the mode spec["trainable"]."""
+    mode = spec["trainable"]
+    if mode == "all" or layer.name == "head":
+        return True
+    if mode.startswith("from"):
+        stage = re.match(r"conv(\d)", layer.name)
+        return stage is None or int(stage[1]) >= int(mode[-1])
+    return mode == "head+batchnorm" and isinstance(layer, keras.layers.BatchNormalization)
+
+
 def build():
     """The model with the initial weights, and its variables by name."""
     backbone = applications[spec["architecture"]](
         weights=None, include_top=False, pooling="avg", input_shape=(size, size, 3)
     )
+    if spec["stem"] == "small":
+        backbone = keras.models.clone_model(backbone, clone_function=small_stem)
     head = keras.layers.Dense(spec["classes"], name="head")
     model = keras.Model(backbone.input, head(backbone.output))
     variables = {}
     for layer in model.layers:
-        is_norm = isinstance(layer, keras.layers.BatchNormalization)
-        if is_norm:
+        if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = spec["batchNormMomentum"]
-        if spec["trainable"] != "all":
-            norms = spec["trainable"] == "head+batchnorm"
-            layer.trainable = layer is head or (norms and is_norm)
+        layer.trainable = trains(layer)
         for part in parts:
             variable = getattr(layer, part, None)
             if variable is not None:
@@ -61,13 +81,16 @@ def train():
     optimizer = keras.optimizers.RMSprop(
         spec["learningRate"], rho=spec["rho"], epsilon=spec["epsilon"]
     )
-    loss_of = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss_of = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=spec["labelSmoothing"]
+    )
     inputs = tf.cast(images, "float64") / 255.0
+    targets = tf.one_hot(labels, spec["classes"], dtype="float64")
     results = {"probabilities": tf.nn.softmax(model(inputs[0], training=False))}
     losses = []
     for step in range(spec["steps"]):
         with tf.GradientTape() as tape:
-            loss = loss_of(labels[step], model(inputs[step], training=True))
+            loss = loss_of(targets[step], model(inputs[step], training=True))
         gradients = tape.gradient(loss, model.trainable_variables)
         if step == 0:
             for variable, gradient in zip(model.trainable_variables, gradients):

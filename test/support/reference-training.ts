@@ -3,7 +3,7 @@ import { configSchema } from '../../contract/config.ts';
 import type { Config } from '../../contract/config.ts';
 import { purposes, randomStream } from '../../data/random.ts';
 import { architectureOf, openProgram } from '../../model/program.ts';
-import type { Program } from '../../model/program.ts';
+import type { ImageBatch, Program, ProgramSpec } from '../../model/program.ts';
 import { madeImage } from '../data/support.ts';
 
 export const steps = 5;
@@ -19,12 +19,17 @@ export const optimizer = {
 
 export interface ReferenceTraining {
   readonly model: Config['model'];
+  readonly labelSmoothing: number;
   readonly program: Program;
-  readonly batches: readonly { readonly images: Uint8Array; readonly labels: Int32Array }[];
+  readonly batches: readonly ImageBatch[];
 }
 
+export type ReferenceSettings = Pick<Config['model'], 'architecture' | 'imageSize' | 'trainable'> &
+  Partial<Pick<Config['model'], 'stem'>> &
+  Partial<Pick<Config['training'], 'labelSmoothing' | 'microBatchSize'>>;
+
 export function openReferenceTraining(
-  settings: Pick<Config['model'], 'architecture' | 'imageSize' | 'trainable'>,
+  { labelSmoothing = 0, microBatchSize, ...settings }: ReferenceSettings,
   batchSize: number,
   compute: 'float32' | 'bfloat16' = 'float32',
 ): ReferenceTraining {
@@ -33,18 +38,21 @@ export function openReferenceTraining(
     model: { ...settings, trainable: 'all', dropout: 0, batchNormMomentum: 0.9 },
   });
   const model = { ...whole, trainable: settings.trainable };
-  const program = openProgram({
+  const spec: ProgramSpec = {
     model,
     architecture: architectureOf(model),
-    step: { optimizer, weightDecay: 0, labelSmoothing: 0 },
+    step: { optimizer, weightDecay: 0, labelSmoothing, microBatchSize },
     classes,
     compute,
     scaling: 'zero-one',
     pretrained: true,
-  });
+  };
+  const program = openProgram(spec);
   program.initialize(7);
   keepReluFromZero(program);
-  return { model, program, batches: makeBatches(model.imageSize, batchSize) };
+  const batches = makeBatches(model.imageSize, batchSize);
+  if (model.trainable !== 'all') settleStatistics(program, spec, batches[0]!);
+  return { model, labelSmoothing, program, batches };
 }
 
 /**
@@ -89,12 +97,11 @@ export function measure({ program, batches }: ReferenceTraining): Map<string, Fl
  */
 function keepReluFromZero(program: Program): void {
   const random = randomStream(2, purposes.augmentation, [0, 0, 0]);
-  const backbone = program.variables.filter(({ name }) => !name.startsWith('head/'));
-  const initial = program.read(backbone.map(({ name }) => name));
+  const initial = backboneValues(program);
   program.assign(
     new Map(
-      backbone.map(({ name, role }, index) => {
-        const values = initial[index]!;
+      backboneOf(program).map(({ name, role }) => {
+        const values = initial.get(name)!;
         const isSummed = /_[03]_bn/.test(name);
         const beta = (): number => (isSummed || random.uniform() < 0.5 ? 5 : -5);
         const gamma = (): number => random.between(0.8, 1.2);
@@ -103,6 +110,33 @@ function keepReluFromZero(program: Program): void {
       }),
     ),
   );
+}
+
+/**
+ * Gives BatchNorm the statistics of a batch. By those it is born with, 0 and 1, frozen layers would
+ * hand on large values that hardly vary, and of their variance float32 would keep few digits.
+ */
+function settleStatistics(program: Program, spec: ProgramSpec, batch: ImageBatch): void {
+  const model = { ...spec.model, trainable: 'all', batchNormMomentum: 0 } as const;
+  // In one piece: a last micro-batch of one image would have no variance.
+  const measuring = openProgram({
+    ...spec,
+    model,
+    step: { ...spec.step, microBatchSize: undefined },
+  });
+  measuring.initialize(0);
+  measuring.assign(backboneValues(program));
+  measuring.train(batch, { learningRate: 0, step: 0, seed: 0 });
+  program.assign(backboneValues(measuring));
+  measuring.close();
+}
+
+const backboneOf = ({ variables }: Program): Program['variables'] =>
+  variables.filter(({ name }) => !name.startsWith('head/'));
+
+function backboneValues(program: Program): Map<string, Float32Array> {
+  const names = backboneOf(program).map(({ name }) => name);
+  return new Map(program.read(names).map((values, index) => [names[index]!, values]));
 }
 
 function makeBatches(size: number, batchSize: number): ReferenceTraining['batches'] {
