@@ -57,8 +57,11 @@ async function runPython(interpreter, args) {
   } catch (error) {
     const { stderr, message } = /** @type {Error & { stderr?: string }} */ (error);
     const lines = (stderr ?? message).trim().split('\n');
-    throw new Error(`pip: ${lines.findLast((line) => line.startsWith('ERROR')) ?? lines.at(-1)}`, {
-      cause: error,
-    });
+    const line = lines.findLast((text) => text.startsWith('ERROR')) ?? lines.at(-1);
+    // An index that is out of reach has no distribution either.
+    const remedy = line?.includes('No matching distribution')
+      ? `: check the network, and pip's settings with \`${interpreter} -m pip config list\``
+      : '';
+    throw new Error(`pip: ${line}${remedy}`, { cause: error });
   }
 }
