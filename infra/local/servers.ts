@@ -22,6 +22,7 @@ export interface Server {
 
 /** From starting to the first answer: seconds, but a loaded machine may take longer. */
 const readyWithinMs = 60_000;
+const freePortTries = 3;
 /** Temporal takes 2 to 3 s to end. */
 export const serverGraceMs = 10_000;
 
@@ -43,10 +44,9 @@ export interface TemporalSettings extends LaunchSettings {
 }
 
 export async function startTemporal(settings: TemporalSettings): Promise<Server> {
-  const port = settings.port ?? (await freePort());
   const { databaseFile, uiPort } = settings;
   if (databaseFile) mkdirSync(dirname(databaseFile), { recursive: true });
-  return launch({
+  return launchOnPort(settings, (port) => ({
     ...settings,
     name: 'Temporal',
     port,
@@ -68,7 +68,7 @@ export async function startTemporal(settings: TemporalSettings): Promise<Server>
     ],
     environment: {},
     answers: () => temporalAnswers(port),
-  });
+  }));
 }
 
 export interface S3Settings extends LaunchSettings {
@@ -79,12 +79,11 @@ export interface S3Settings extends LaunchSettings {
 }
 
 export async function startS3(settings: S3Settings): Promise<Server> {
-  const port = settings.port ?? (await freePort());
   const data = join(settings.directory, 'data');
   const versions = join(settings.directory, 'versions');
   mkdirSync(data, { recursive: true });
   mkdirSync(versions, { recursive: true });
-  return launch({
+  return launchOnPort(settings, (port) => ({
     ...settings,
     name: 'versitygw',
     port,
@@ -94,7 +93,22 @@ export async function startS3(settings: S3Settings): Promise<Server> {
     ],
     environment: { ROOT_ACCESS_KEY: settings.accessKey, ROOT_SECRET_KEY: settings.secretKey },
     answers: () => httpAnswers(port),
-  });
+  }));
+}
+
+/** On the port that is asked for; else on a free one, and when another process was faster to it on another. */
+async function launchOnPort(
+  { port }: LaunchSettings,
+  launchOn: (port: number) => Launch,
+): Promise<Server> {
+  if (port !== undefined) return launch(launchOn(port));
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await launch(launchOn(await freePort()));
+    } catch (error) {
+      if (tries === freePortTries) throw error;
+    }
+  }
 }
 
 interface Launch extends LaunchSettings {
