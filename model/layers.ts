@@ -3,7 +3,6 @@ import type { Graph } from './graph/graph.ts';
 import { conv2d } from './graph/ops/convolution.ts';
 import { biasAdd, matMul } from './graph/ops/dense.ts';
 import { binary, cast } from './graph/ops/elementwise.ts';
-import { zeroPad } from './graph/ops/pooling.ts';
 import { batchNorm, frozenBatchNorm } from './graph/ops/normalization.ts';
 import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
@@ -33,10 +32,9 @@ export interface LayerSettings {
 
 export interface ConvShape {
   readonly filters: number;
+  /** Odd; as many zeros lie on each side as keep a map's size at stride 1. */
   readonly size: number;
   readonly stride?: number;
-  /** Zeros on each side, then no other padding; without it `same`. */
-  readonly border?: number;
   readonly bias: boolean;
 }
 
@@ -117,13 +115,10 @@ export function layersOn(
     x: Tensor,
     kernel: Tensor,
     bias: Tensor | undefined,
-    { stride = 1, border }: ConvShape,
+    { size, stride = 1 }: ConvShape,
   ): Tensor => {
-    // Padding written as an attribute of a convolution leaves oneDNN's fast kernels.
-    const padded = border === undefined ? x : zeroPad(graph, x, border);
-    const padding = border === undefined ? 'same' : 'valid';
-    const y = conv2d(graph, padded, kernel, { stride, padding });
-    return bias ? biasAdd(graph, y, bias) : y;
+    const y = conv2d(graph, x, kernel, { stride, border: (size - 1) / 2 });
+    return bias ? biasAdd(graph, y, cast(graph, bias, compute)) : y;
   };
 
   /** A variable in the compute type that holds `value`, as it was when `folded.updates` last ran. */
@@ -150,8 +145,7 @@ export function layersOn(
     conv(name, x, shape) {
       const { kernel, bias } = convParts(name, x, shape);
       if (learns(kernel)) {
-        const cold = bias && cast(graph, bias.value, compute);
-        return convolve(x, cast(graph, kernel.value, compute), cold, shape);
+        return convolve(x, kernel.value, bias?.value, shape);
       }
       const held = (part: NetworkVariable): Tensor =>
         compute === 'float32' ? valueOf(part) : fold(`${part.name}/held`, () => valueOf(part));

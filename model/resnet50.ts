@@ -56,7 +56,7 @@ export function backbone(
   const opening: ConvShape =
     stem === 'imagenet'
       ? // [B, S, S, 3] -> [B, S/2, S/2, stem]
-        { filters, size: 7, stride: 2, border: 3, bias: true }
+        { filters, size: 7, stride: 2, bias: true }
       : { filters, size: 3, bias: true };
   let x =
     block === 'v1'
@@ -108,8 +108,7 @@ function blockV2(
       ? maxPool(graph, x, { size: 1, stride })
       : x;
   let y = layers.convNorm(`${name}_1`, preactivated, { filters, size: 1, bias: false });
-  const border = stride > 1 ? { border: 1 } : {};
-  const inner = { filters, size: 3, stride, ...border, bias: false };
+  const inner = { filters, size: 3, stride, bias: false };
   y = layers.convNorm(`${name}_2`, relu(graph, y), inner);
   y = layers.conv(`${name}_3`, relu(graph, y), { filters: 4 * filters, size: 1, bias: true });
   return add(graph, shortcut, y);

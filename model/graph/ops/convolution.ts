@@ -1,22 +1,59 @@
-/** Two-dimensional convolution, NHWC. */
+/** Two-dimensional convolution, NHWC, with the same number of zeros on each side. */
 import type { Graph } from '../graph.ts';
 import { staticSize } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
+import { matMul } from './dense.ts';
+import { cast, reshape } from './elementwise.ts';
+import { kernelGradientByTaps, tapsAreFaster } from './kernel-gradient.ts';
+import { zeroPad } from './pooling.ts';
 
 /**
- * x [B, H, W, C] * kernel [K, K, C, F] -> [B, H', W', F]. `same`: H' = ceil(H / stride), the padding
- * where TensorFlow puts it; `valid`: none, H' = floor((H - K) / stride) + 1.
+ * x [B, S, S, C] * kernel [K, K, C, F] -> [B, S', S', F] in x's type, with
+ * S' = floor((S + 2 border - K) / stride) + 1. Taps of the kernel that meet zeros alone, as the
+ * outer ones on a map of one pixel do, are left out.
  */
 export function conv2d(
   graph: Graph,
   x: Tensor,
   kernel: Tensor,
-  { stride, padding }: { stride: number; padding: 'same' | 'valid' },
+  { stride, border }: { stride: number; border: number },
 ): Tensor {
-  const outputSize = (axis: number): number =>
-    padding === 'same'
-      ? Math.ceil(staticSize(x, axis) / stride)
-      : Math.floor((staticSize(x, axis) - staticSize(kernel, 0)) / stride) + 1;
+  const [read, taps] = [staticSize(x, 1), staticSize(kernel, 0)];
+  const given = Math.floor((read + 2 * border - taps) / stride) + 1;
+  const first = Math.max(border - (given - 1) * stride, 0);
+  const end = Math.min(read + border, taps);
+  const used = cast(graph, crop(graph, kernel, first, end), x.dtype);
+  const before = border - first;
+  const after = Math.max((given - 1) * stride + end - border - read, 0);
+  const size = end - first;
+  if (isMatrixProduct(read, given, size)) {
+    const [inner, filters] = [size * size * staticSize(x, 3), staticSize(kernel, 3)];
+    const rows = reshape(graph, x, [null, inner]);
+    const product = matMul(graph, rows, reshape(graph, used, [inner, filters]));
+    return reshape(graph, product, [x.shape[0]!, given, given, filters]);
+  }
+  if (given === read && before === after) return convolve(graph, x, used, 1, 'same');
+  // Padding that a strided convolution does itself leaves oneDNN's fast kernels.
+  return convolve(graph, zeroPad(graph, x, before, after), used, stride, 'valid');
+}
+
+/**
+ * Where a kernel covers all of a map, or one pixel of a small map at a time: up to five times as
+ * fast as oneDNN's convolution, which sorts the kernel anew for few pixels.
+ */
+const isMatrixProduct = (read: number, given: number, size: number): boolean =>
+  (size === read && given === 1) || (size === 1 && given === read && read <= 7);
+
+/** As TensorFlow has it, which knows `same` (zeros until S' is S) and `valid` (no zeros). */
+function convolve(
+  graph: Graph,
+  x: Tensor,
+  kernel: Tensor,
+  stride: number,
+  padding: 'same' | 'valid',
+): Tensor {
+  const [read, size] = [staticSize(x, 1), staticSize(kernel, 0)];
+  const given = padding === 'same' ? read : Math.floor((read - size) / stride) + 1;
   const attributes = {
     T: { type: x.dtype },
     strides: { ints: [1, stride, stride, 1] },
@@ -26,8 +63,9 @@ export function conv2d(
   };
   const y = graph.addOne('Conv2D', [x, kernel], attributes, {
     dtype: x.dtype,
-    shape: [x.shape[0]!, outputSize(1), outputSize(2), staticSize(kernel, 3)],
+    shape: [x.shape[0]!, given, given, staticSize(kernel, 3)],
   });
+  const border = padding === 'same' ? (size - 1) / 2 : 0;
   graph.record({
     op: 'Conv2D',
     inputs: [x, kernel],
@@ -37,9 +75,41 @@ export function conv2d(
         ? graph.addOne('Conv2DBackpropInput', [graph.shapeOf(x), kernel, d!], attributes, x)
         : undefined,
       wantsKernel
-        ? graph.addOne('Conv2DBackpropFilter', [x, graph.shapeOf(kernel), d!], attributes, kernel)
+        ? tapsAreFaster(x.dtype, given, size)
+          ? kernelGradientByTaps(graph, x, kernel, d!, { stride, border })
+          : graph.addOne('Conv2DBackpropFilter', [x, graph.shapeOf(kernel), d!], attributes, kernel)
         : undefined,
     ],
+  });
+  return y;
+}
+
+/** Taps `first` to `end` (exclusive) of a kernel [K, K, C, F], along both axes. */
+function crop(graph: Graph, kernel: Tensor, first: number, end: number): Tensor {
+  const taps = staticSize(kernel, 0);
+  if (first === 0 && end === taps) return kernel;
+  const y = graph.addOne(
+    'Slice',
+    [kernel, graph.ints([first, first, 0, 0]), graph.ints([end - first, end - first, -1, -1])],
+    { T: { type: kernel.dtype }, Index: { type: 'int32' } },
+    { dtype: kernel.dtype, shape: [end - first, end - first, ...kernel.shape.slice(2)] },
+  );
+  graph.record({
+    op: 'Slice',
+    inputs: [kernel],
+    outputs: [y],
+    gradient: ([d]) => {
+      const around = [first, taps - end];
+      const paddings = [...around, ...around, 0, 0, 0, 0];
+      return [
+        graph.addOne(
+          'Pad',
+          [d!, graph.constant({ dtype: 'int32', shape: [4, 2], values: paddings })],
+          { T: { type: kernel.dtype }, Tpaddings: { type: 'int32' } },
+          kernel,
+        ),
+      ];
+    },
   });
   return y;
 }

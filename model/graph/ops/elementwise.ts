@@ -1,7 +1,7 @@
 /** Ops that work on each element by itself, and the sums and casts between them. */
 import type { Graph } from '../graph.ts';
 import { sameShape, shapeText } from '../tensor.ts';
-import type { DType, Tensor } from '../tensor.ts';
+import type { DType, Shape, Tensor } from '../tensor.ts';
 
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv';
 
@@ -47,6 +47,28 @@ export function relu(graph: Graph, x: Tensor): Tensor {
     gradient: ([d]) => [graph.addOne('ReluGrad', [d!, y], attributes, x)],
   });
   return y;
+}
+
+/** The same values in another shape; `null`, once at most: what is left of them. */
+export function reshape(graph: Graph, x: Tensor, shape: Shape): Tensor {
+  const y = plainReshape(graph, x, shape);
+  graph.record({
+    op: 'Reshape',
+    inputs: [x],
+    outputs: [y],
+    gradient: ([d]) => [plainReshape(graph, d!, x.shape)],
+  });
+  return y;
+}
+
+/** As `reshape`, for tensors that nothing is differentiated through. */
+export function plainReshape(graph: Graph, x: Tensor, shape: Shape): Tensor {
+  return graph.addOne(
+    'Reshape',
+    [x, graph.ints(shape.map((size) => size ?? -1))],
+    { T: { type: x.dtype }, Tshape: { type: 'int32' } },
+    { dtype: x.dtype, shape },
+  );
 }
 
 /** Another type; the gradient comes back in the first one. Nothing where it is that type already. */

@@ -32,12 +32,13 @@ export function maxPool(
   return y;
 }
 
-/** `border` zeros on each side of H and W: [B, H, W, C] -> [B, H + 2 border, W + 2 border, C] */
-export function zeroPad(graph: Graph, x: Tensor, border: number): Tensor {
+/** Zeros before and after H and W: [B, H, W, C] -> [B, before + H + after, before + W + after, C] */
+export function zeroPad(graph: Graph, x: Tensor, before: number, after = before): Tensor {
+  if (before === 0 && after === 0) return x;
   const paddings = graph.constant({
     dtype: 'int32',
     shape: [4, 2],
-    values: [0, 0, border, border, border, border, 0, 0],
+    values: [0, 0, before, after, before, after, 0, 0],
   });
   const [batch, height, width, channels] = [
     x.shape[0]!,
@@ -49,7 +50,10 @@ export function zeroPad(graph: Graph, x: Tensor, border: number): Tensor {
     'Pad',
     [x, paddings],
     { T: { type: x.dtype }, Tpaddings: { type: 'int32' } },
-    { dtype: x.dtype, shape: [batch, height + 2 * border, width + 2 * border, channels] },
+    {
+      dtype: x.dtype,
+      shape: [batch, before + height + after, before + width + after, channels],
+    },
   );
   graph.record({
     op: 'Pad',
@@ -59,7 +63,7 @@ export function zeroPad(graph: Graph, x: Tensor, border: number): Tensor {
       graph.addOne(
         'Slice',
         // -1: all that is left of the axis.
-        [d!, graph.ints([0, border, border, 0]), graph.ints([-1, height, width, -1])],
+        [d!, graph.ints([0, before, before, 0]), graph.ints([-1, height, width, -1])],
         { T: { type: x.dtype }, Index: { type: 'int32' } },
         x,
       ),

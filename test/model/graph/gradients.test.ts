@@ -9,7 +9,7 @@ import { biasAdd, matMul } from '../../../model/graph/ops/dense.ts';
 import { dropout } from '../../../model/graph/ops/dropout.ts';
 import { add, binary, cast, relu } from '../../../model/graph/ops/elementwise.ts';
 import { batchNorm, frozenBatchNorm } from '../../../model/graph/ops/normalization.ts';
-import { globalAveragePool, maxPool, zeroPad } from '../../../model/graph/ops/pooling.ts';
+import { globalAveragePool, maxPool } from '../../../model/graph/ops/pooling.ts';
 import { openSession } from '../../../model/graph/session.ts';
 import type { Feed } from '../../../model/graph/session.ts';
 import type { Tensor } from '../../../model/graph/tensor.ts';
@@ -51,17 +51,30 @@ const cases: Case[] = [
       [2, 5, 5, 2],
       [3, 3, 2, 3],
     ],
-    build: (graph, [x, kernel]) => conv2d(graph, x!, kernel!, { stride: 1, padding: 'same' }),
+    build: (graph, [x, kernel]) => conv2d(graph, x!, kernel!, { stride: 1, border: 1 }),
   },
   {
-    name: 'conv2d, valid after zeroPad, stride 2',
+    name: 'conv2d, stride 2',
     shapes: [
       [2, 6, 6, 2],
       [3, 3, 2, 3],
     ],
-    build: (graph, [x, kernel]) =>
-      conv2d(graph, zeroPad(graph, x!, 1), kernel!, { stride: 2, padding: 'valid' }),
+    build: (graph, [x, kernel]) => conv2d(graph, x!, kernel!, { stride: 2, border: 1 }),
   },
+  ...[
+    { stride: 1, size: 1, met: 'its middle alone' },
+    { stride: 1, size: 2, met: 'all of it' },
+    { stride: 2, size: 2, met: 'a corner of it' },
+    { stride: 2, size: 18, met: 'all of it, on a large map' },
+  ].map(({ stride, size, met }) => ({
+    name: `conv2d, stride ${stride}, of ${size} px: the kernel meets them with ${met}`,
+    shapes: [
+      [2, size, size, 2],
+      [3, 3, 2, 3],
+    ],
+    build: (graph: Graph, [x, kernel]: readonly Tensor[]) =>
+      conv2d(graph, x!, kernel!, { stride, border: 1 }),
+  })),
   {
     name: 'maxPool',
     shapes: [[2, 6, 6, 2]],
@@ -193,14 +206,14 @@ test('a gradient through a cast comes back in the first type', () => {
 
 test('nothing is added below the lowest target', () => {
   const graph = new Graph();
-  const x = graph.placeholder('x', 'float32', [2, 4, 4, 2]);
+  const x = graph.placeholder('x', 'float32', [2, 9, 9, 2]);
   const [frozen, trained] = ['frozen', 'trained'].map((name) =>
     graph.placeholder(name, 'float32', [3, 3, 2, 2]),
   );
-  const below = conv2d(graph, x, frozen!, { stride: 1, padding: 'same' });
-  const y = conv2d(graph, below, trained!, { stride: 1, padding: 'same' });
+  const below = conv2d(graph, x, frozen!, { stride: 1, border: 1 });
+  const y = conv2d(graph, below, trained!, { stride: 1, border: 1 });
   const before = graph.nodes.length;
-  gradients(graph, weighedSum(graph, y, [2, 4, 4, 2]), [trained!]);
+  gradients(graph, weighedSum(graph, y, [2, 9, 9, 2]), [trained!]);
   const added = graph.nodes.slice(before).map(({ op }) => op);
   assert.equal(added.filter((op) => op === 'Conv2DBackpropFilter').length, 1);
   assert.ok(!added.includes('Conv2DBackpropInput'));
