@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
 import type { Numerics } from '../contract/timeline.ts';
+import { trainerEnvironment } from './trainer-environment.ts';
 import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.ts';
 
 /** Longer than any step or first compilation takes; a trainer silent for longer hangs, and is killed. */
@@ -32,7 +33,7 @@ export interface TrainerClient {
 
 /** Starts a trainer (the module `script`) for one program. Throws `TrainerDied` when it ends before it is ready. */
 export async function startTrainer(script: URL, program: ProgramRequest): Promise<TrainerClient> {
-  const child = fork(script, { serialization: 'advanced', env: environment() });
+  const child = fork(script, { serialization: 'advanced', env: trainerEnvironment() });
   const ask = asker(child);
   const answer = await ask({ type: 'program', request: program }).catch((error: unknown) => {
     child.kill('SIGKILL');
@@ -54,26 +55,13 @@ export async function startTrainer(script: URL, program: ProgramRequest): Promis
 
 /** Whether TensorFlow sees a GPU, in a process that ends again. */
 export async function findsGpu(script: URL): Promise<boolean> {
-  const child = fork(script, { serialization: 'advanced', env: environment() });
+  const child = fork(script, { serialization: 'advanced', env: trainerEnvironment() });
   try {
     const answer = await asker(child)({ type: 'look-for-gpu' });
     return answer.type === 'looked-for-gpu' && answer.found;
   } finally {
     child.kill('SIGKILL');
   }
-}
-
-/** Without what would change the arithmetic unseen: the numerics of a run name all it depends on. */
-function environment(): NodeJS.ProcessEnv {
-  const foreign = /^(TF_|ONEDNN_|DNNL_|OMP_|KMP_|MKL_|XLA_)/;
-  return {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))),
-    // On a GPU: the same bits each time, at the cost of the fastest kernels; memory as it is needed.
-    TF_DETERMINISTIC_OPS: '1',
-    TF_CUDNN_USE_AUTOTUNE: '0',
-    NVIDIA_TF32_OVERRIDE: '0',
-    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-  };
 }
 
 function asker(child: ChildProcess): TrainerClient['ask'] {

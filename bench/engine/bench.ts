@@ -5,6 +5,7 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { trainerEnvironment } from '../../model/trainer-environment.ts';
 import { peersPython } from '../peers.mjs';
 import { spread, spreadText } from '../statistics.ts';
 import { forwardFlops } from './flops.ts';
@@ -92,13 +93,14 @@ async function run(
 ): Promise<Figures | undefined> {
   const spec: Spec = { task, size, batch, precision, variant, warmup: 2, seconds };
   const path = join(import.meta.dirname, script);
-  const [command, args] = script.endsWith('.ts')
-    ? [process.execPath, ['--import', 'tsx', path]]
-    : [python, [path]];
+  const [command, args, env] = script.endsWith('.ts')
+    ? [process.execPath, ['--import', 'tsx', path], trainerEnvironment()]
+    : [python, [path], process.env];
   const startedAt = performance.now();
   const child = spawn(command, [...args, JSON.stringify(spec)], {
     stdio: ['ignore', 'pipe', 'ignore'],
     cwd: import.meta.dirname,
+    env,
   });
   const exited = once(child, 'exit');
   let startSeconds: number | undefined;
@@ -124,6 +126,7 @@ function gemmPeak(precision: Spec['precision']): number {
   const said = execFileSync(process.execPath, ['--import', 'tsx', script, precision], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
+    env: trainerEnvironment(),
   });
   return (JSON.parse(said) as { flops: number }).flops;
 }

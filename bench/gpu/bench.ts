@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { trainerEnvironment } from '../../model/trainer-environment.ts';
 import { measureRow } from '../engine/bench.ts';
 import type { Contestant } from '../engine/spec.ts';
 
@@ -69,13 +70,7 @@ function run(what: 'parity' | 'digest', precision: 'float32' | 'bfloat16'): stri
       {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'ignore'],
-        env: {
-          ...process.env,
-          TF_DETERMINISTIC_OPS: '1',
-          TF_CUDNN_USE_AUTOTUNE: '0',
-          NVIDIA_TF32_OVERRIDE: '0',
-          TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-        },
+        env: trainerEnvironment(),
       },
     );
     if (what === 'parity') return said.trim().split('\n').at(-1)!;
