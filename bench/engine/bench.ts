@@ -1,33 +1,32 @@
 /** The engine against its peers: the same network, batch and task, each in a process of its own, in turn. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpus, loadavg } from 'node:os';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { trainerEnvironment } from '../../model/trainer-environment.ts';
 import { peersPython } from '../peers.mjs';
-import { spread, spreadText } from '../statistics.ts';
-import { forwardFlops } from './flops.ts';
 import { contestants, rows } from './spec.ts';
-import type { Contestant, Spec } from './spec.ts';
-
-interface Figures {
-  readonly imagesPerSecond: number;
-  readonly cpuSecondsPerImage: number;
-  readonly peakMb: number;
-  /** From the process's start to its first step done. */
-  readonly startSeconds: number;
-}
-
-type Row = Pick<Spec, 'task' | 'size' | 'batch'> & { readonly name: string };
+import type { Contestant, Row, Spec } from './spec.ts';
+import { table } from './table.ts';
+import type { Figures } from './table.ts';
 
 const usage = `npm run bench -- engine [options]
   --row <name>       one of ${rows.map(({ name }) => name).join(', ')}; may be repeated (default: all)
-  --only <text>      contestants whose name has this text, beside Nightshift; may be repeated
+  --only <text>      contestants whose name has this text; may be repeated (default: all)
   --rounds <n>       rounds of each, in turn (default 5)
   --seconds <s>      steps are measured for this long (default 6)
+  --out <path>       figures, a round of a contestant a line; those it has already are in the table too
   --json             the figures of every round`;
+
+/** A line of the file of figures. */
+interface Result {
+  readonly row: string;
+  readonly contestant: string;
+  readonly figures: Figures;
+}
 
 export async function bench(args: string[]): Promise<void> {
   const { values } = parseArgs({
@@ -37,6 +36,7 @@ export async function bench(args: string[]): Promise<void> {
       only: { type: 'string', multiple: true, default: [] },
       rounds: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '6' },
+      out: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -49,39 +49,55 @@ export async function bench(args: string[]): Promise<void> {
   }
   const python = await peersPython('engines');
   const peaks = { float32: gemmPeak('float32'), bfloat16: gemmPeak('bfloat16') };
-  const results: Record<string, Record<string, Figures[]>> = {};
+  const results = values.out && existsSync(values.out) ? readResults(values.out) : [];
   for (const row of chosen) {
     const all = contestants(row.task).filter(
-      ({ name }) =>
-        name.startsWith('Nightshift') ||
-        values.only.length === 0 ||
-        values.only.some((text) => name.includes(text)),
+      ({ name }) => values.only.length === 0 || values.only.some((text) => name.includes(text)),
     );
     const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
-    const figures = await measureRow(python, row, all, rounds, seconds);
-    results[row.name] = figures;
-    if (!values.json) console.log(table(row, figures, peaks));
+    await measureRow(python, row, all, rounds, seconds, (contestant, figures) => {
+      const result = { row: row.name, contestant, figures };
+      results.push(result);
+      if (values.out) appendFileSync(values.out, `${JSON.stringify(result)}\n`);
+    });
+    if (!values.json) console.log(table(row, figuresOf(results, row), peaks));
   }
-  if (values.json) console.log(JSON.stringify(results, null, 1));
+  if (values.json) {
+    const ofRows = chosen.map((row) => [row.name, figuresOf(results, row)] as const);
+    console.log(JSON.stringify(Object.fromEntries(ofRows), null, 1));
+  }
 }
 
-/** The figures of each contestant's rounds, taken in turn. */
+function readResults(path: string): Result[] {
+  const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Result);
+}
+
+/** By contestant. */
+function figuresOf(results: readonly Result[], row: Row): Record<string, Figures[]> {
+  const found: Record<string, Figures[]> = {};
+  for (const { contestant, figures } of results.filter((one) => one.row === row.name)) {
+    (found[contestant] ??= []).push(figures);
+  }
+  return found;
+}
+
+/** Takes each contestant's rounds in turn, and hands on the figures of those that can do the task. */
 export async function measureRow(
   python: string,
   row: Row,
   all: readonly Contestant[],
   rounds: number,
   seconds: number,
-): Promise<Record<string, Figures[]>> {
-  const figures: Record<string, Figures[]> = {};
+  onFigures: (contestant: string, figures: Figures) => void,
+): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     for (const contestant of all) {
       const one = await run(python, row, contestant, seconds);
-      if (one) (figures[contestant.name] ??= []).push(one);
+      if (one) onFigures(contestant.name, one);
       console.error(progressLine(row, round, contestant, one));
     }
   }
-  return figures;
 }
 
 /** Undefined when the contestant can't do the task. */
@@ -129,39 +145,4 @@ function gemmPeak(precision: Spec['precision']): number {
     env: trainerEnvironment(),
   });
   return (JSON.parse(said) as { flops: number }).flops;
-}
-
-/** A step is a forward pass and twice as much backward; with a frozen backbone, or none to train, a forward pass. */
-const passes = { train: 3, head: 1, predict: 1 } as const;
-
-function table(
-  row: Row,
-  figures: Readonly<Record<string, Figures[]>>,
-  peaks: Readonly<Record<Spec['precision'], number>>,
-): string {
-  const speed = (name: string): number =>
-    spread(figures[name]!.map(({ imagesPerSecond }) => imagesPerSecond)).median;
-  const names = Object.keys(figures).toSorted((a, b) => speed(b) - speed(a));
-  const best = Math.max(...names.filter((name) => !name.startsWith('Nightshift')).map(speed));
-  const flops = passes[row.task] * forwardFlops(row.size);
-  const lines = names.map((name) => {
-    const of = (key: keyof Figures, digits: number): string =>
-      spreadText(spread(figures[name]!.map((one) => one[key])), digits);
-    return `| ${[
-      name,
-      of('imagesPerSecond', 1),
-      (speed(name) / best).toFixed(2),
-      `${((100 * speed(name) * flops) / peaks[name.endsWith('float32') ? 'float32' : 'bfloat16']).toFixed(0)} %`,
-      of('cpuSecondsPerImage', 5),
-      of('peakMb', 0),
-      of('startSeconds', 1),
-    ].join(' | ')} |`;
-  });
-  const n = Math.min(...Object.values(figures).map(({ length }) => length));
-  return `
-${row.name}: ${row.task}, ${row.size} px, batch ${row.batch}; medians (min to max), n = ${n}; ${cpus()[0]!.model}, ${cpus().length} cores; matrix products ${(peaks.float32 / 1e9).toFixed(0)} GFLOP/s in float32, ${(peaks.bfloat16 / 1e9).toFixed(0)} in bfloat16
-
-| | images/s | of the best peer | of the GEMM peak | CPU s an image | peak MB | s to the first step |
-|---|---|---|---|---|---|---|
-${lines.join('\n')}`;
 }

@@ -21,13 +21,15 @@ export interface Contestant {
   readonly variant: string;
 }
 
+export type Row = Pick<Spec, 'task' | 'size' | 'batch'> & { readonly name: string };
+
 export const rows = [
   { name: 'train-32', task: 'train', size: 32, batch: 128 },
   { name: 'train-224', task: 'train', size: 224, batch: 16 },
   { name: 'head-224', task: 'head', size: 224, batch: 16 },
   { name: 'predict-32', task: 'predict', size: 32, batch: 128 },
   { name: 'predict-224', task: 'predict', size: 224, batch: 16 },
-] as const;
+] as const satisfies Row[];
 
 const precisions = ['float32', 'bfloat16'] as const;
 const script = { keras: 'keras_peer.py', torch: 'torch_peer.py', runtime: 'runtime_peer.py' };

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { trainerEnvironment } from '../../model/trainer-environment.ts';
 import { measureRow } from '../engine/bench.ts';
 import type { Contestant } from '../engine/spec.ts';
+import type { Figures } from '../engine/table.ts';
 
 const usage = `bench/gpu.sh [options]
   --python <path>   an interpreter with PyTorch (default python3)
@@ -34,7 +35,11 @@ export async function bench(args: string[]): Promise<void> {
   const digests = [run('digest', 'bfloat16'), run('digest', 'bfloat16')];
   const batch = Number(values.batch ?? (device === 'cpu' ? 8 : 256));
   const row = { name: 'train-224', task: 'train', size: 224, batch } as const;
-  const speed = await measureRow(values.python, row, contestants, 3, Number(values.seconds));
+  const speed: Record<string, Figures[]> = {};
+  const seconds = Number(values.seconds);
+  await measureRow(values.python, row, contestants, 3, seconds, (contestant, figures) => {
+    (speed[contestant] ??= []).push(figures);
+  });
   const result = {
     device,
     parity: Object.fromEntries(
