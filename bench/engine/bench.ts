@@ -118,7 +118,8 @@ async function run(
     cwd: import.meta.dirname,
     env,
   });
-  const exited = once(child, 'exit');
+  // A command that is not there can't do the task either.
+  const exited = once(child, 'exit').catch(() => undefined);
   let startSeconds: number | undefined;
   let figures: Omit<Figures, 'startSeconds'> | undefined;
   for await (const line of createInterface({ input: child.stdout })) {
