@@ -3,17 +3,18 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { runPrefix, runResultKey } from '../contract/keys.ts';
 import { runResultManifestSchema } from '../contract/manifests.ts';
-import type { CheckpointManifest, ShardSetManifest } from '../contract/manifests.ts';
+import type { ShardSetManifest } from '../contract/manifests.ts';
 import { planTraining } from '../contract/plan.ts';
 import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { sha256 } from '../data/digest.ts';
 import { openShard } from '../data/tfrecord.ts';
-import { bundleName, lossesFile } from '../model/checkpoint-files.ts';
+import { bundleName } from '../model/checkpoint-files.ts';
 import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import { summarise } from '../model/metrics.ts';
 import type { Metrics } from '../model/metrics.ts';
+import { readLosses } from '../model/run-trace.ts';
 import { renderReport } from '../report/report.ts';
 import { commitManifest, writeData } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
@@ -88,7 +89,7 @@ export async function writeReport(
     plan,
     classes,
     stages: request.stages,
-    losses: await readLosses(services, last),
+    losses: await readLosses(store, trained.last),
     validations: trained.validations,
     best: trained.best,
     resumedAt: trained.resumedAt,
@@ -203,17 +204,4 @@ async function readPictures(
     }
   }
   return pictures;
-}
-
-/** The loss of every step, along the chain of checkpoints: each holds those since its parent. */
-async function readLosses({ store }: DataServices, last: CheckpointManifest): Promise<number[]> {
-  const segments: number[][] = [];
-  for (let manifest: CheckpointManifest | undefined = last; manifest;) {
-    const { key } = manifest.files.find(({ name }) => name === lossesFile)!;
-    const { bytes } = await store.get(key);
-    segments.unshift([...new Float32Array(Uint8Array.from(bytes).buffer)]);
-    const { parent }: CheckpointManifest = manifest;
-    manifest = parent ? await readCheckpoint(store, parent) : undefined;
-  }
-  return segments.flat();
 }
