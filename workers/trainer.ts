@@ -1,9 +1,11 @@
 /** The trainer's process: holds one program and its state, and does what its parent asks, one thing at a time. */
 import { failureTypeOf } from '../contract/failures.ts';
+import { trainerTitle } from '../contract/trainer-title.ts';
 import type { FromTrainer, ToTrainer } from '../model/trainer-messages.ts';
 import { openTrainerSession } from '../model/trainer-session.ts';
 
 const send = (message: FromTrainer): void => {
+  if (message.type === 'step') process.title = trainerTitle(message.step);
   process.send?.(message);
 };
 

@@ -76,7 +76,6 @@ function report(rounds: readonly { ours: Round; keras: Round }[]): void {
 async function runOurs(source: string, precision: string): Promise<Round> {
   const stack = await startStack();
   try {
-    await Promise.all([stack.startWorker('cpu'), stack.startWorker('gpu')]);
     const memory = watchMemory(stack);
     const startedAt = performance.now();
     const result = (await stack.client.workflow.execute('trainingPipeline', {
@@ -118,7 +117,7 @@ async function runOurs(source: string, precision: string): Promise<Round> {
 function watchMemory(stack: TestStack): { stop(): number } {
   let peakKb = 0;
   const timer = setInterval(() => {
-    for (const pid of stack.trainers()) {
+    for (const { pid } of stack.trainers()) {
       void readFile(`/proc/${pid}/status`, 'utf8').then(
         (status) => (peakKb = Math.max(peakKb, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0))),
         () => undefined,

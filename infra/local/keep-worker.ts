@@ -9,10 +9,11 @@ import { identify } from './process-identity.mjs';
 import type { ProcessIdentity } from './process-identity.mjs';
 import type { StackEvent } from './processes.ts';
 
-/** Pauses before a worker that ends at once again is restarted. */
-const restartAfterMs = [0, 1_000, 2_000, 5_000, 10_000] as const;
-/** A worker that lived this long did not end at once. */
-const stableAfterMs = 60_000;
+/** Pauses before a worker that ends at once again is restarted; one that lived for `stableAfterMs` did not. */
+const defaultPace = {
+  restartAfterMs: [0, 1_000, 2_000, 5_000, 10_000] as readonly number[],
+  stableAfterMs: 60_000,
+};
 /** Ended so often at once, it will not help itself: the event says what its log does. */
 const explainFrom = 3;
 
@@ -23,11 +24,17 @@ export interface WorkerSettings {
   readonly log: string;
   /** Called in the tick of each start. */
   readonly onSpawn: (started: ProcessIdentity) => void;
+  /** Called when the worker is about to ask for work. */
+  readonly onReady?: () => void;
   readonly onEvent: (event: StackEvent) => void;
 }
 
 /** Resolves once `closing` has aborted and the worker, told to, has ended. */
-export async function keepWorker(settings: WorkerSettings, closing: AbortSignal): Promise<void> {
+export async function keepWorker(
+  settings: WorkerSettings,
+  closing: AbortSignal,
+  { restartAfterMs, stableAfterMs } = defaultPace,
+): Promise<void> {
   const { name, log, onEvent } = settings;
   let quickEnds = 0;
   while (!closing.aborted) {
@@ -48,6 +55,7 @@ async function runOnce(settings: WorkerSettings, closing: AbortSignal): Promise<
     const child = spawnWorker(settings);
     const identity = child.pid === undefined ? undefined : identify(child.pid);
     if (identity) settings.onSpawn(identity);
+    child.on('message', () => settings.onReady?.());
     return await ended(child, closing);
   } catch (error) {
     return (error as Error).message;

@@ -1,0 +1,162 @@
+/** A whole system to be broken: servers and workers with empty folders of their own; what ends is started again. */
+import { extname, join } from 'node:path';
+import { keepServer } from './keep-server.ts';
+import { keepWorker } from './keep-worker.ts';
+import { lastWords } from './logs.ts';
+import { freePort } from './ports.ts';
+import { signal } from './process-identity.mjs';
+import type { ProcessIdentity } from './process-identity.mjs';
+import { openProcesses } from './processes.ts';
+import { startS3, startTemporal } from './servers.ts';
+import type { Server } from './servers.ts';
+import { setUp } from './setup.mjs';
+import { trainersBelow } from './trainers.ts';
+import type { TrainerProcess } from './trainers.ts';
+
+/** A trainer, and the worker that it belongs to. */
+export interface RunningTrainer extends TrainerProcess {
+  readonly worker: string;
+}
+
+export interface TrialStack {
+  /** host:port */
+  readonly temporalAddress: string;
+  readonly s3: {
+    readonly endpoint: string;
+    readonly bucket: string;
+    readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  };
+  /** What can be killed by name: `temporal`, `s3`, `cpu`, `gpu-1`, `gpu-2`, ... */
+  readonly parts: readonly string[];
+  /** The living process of a part. */
+  readonly process: (part: string) => ProcessIdentity | undefined;
+  readonly trainers: () => RunningTrainer[];
+  /** Kills all of it, frozen processes too. The folder stays. */
+  close(): Promise<void>;
+}
+
+export interface TrialOptions {
+  /** An empty folder. */
+  readonly directory: string;
+  readonly gpuWorkers: number;
+  /** Gives up waiting for the workers. */
+  readonly signal?: AbortSignal;
+}
+
+/** Killed, a server is noticed within a second; frozen, it is left to wake up. */
+const serverPace = { lookEveryMs: 500, lookAgainMs: 1_000, silences: Number.MAX_SAFE_INTEGER };
+/** Also when it ends often: that is what a trial is for. */
+const workerPace = { restartAfterMs: [1_000], stableAfterMs: Infinity };
+
+const suffix = extname(import.meta.url);
+
+/** Resolves once the workers ask for work; when it throws, nothing is left running. */
+export async function openTrialStack(options: TrialOptions): Promise<TrialStack> {
+  const { directory, gpuWorkers } = options;
+  const binaries = await setUp();
+  const ports = { temporal: await freePort(), s3: await freePort() };
+  const credentials = { accessKeyId: 'trial', secretAccessKey: 'trial-secret' };
+  const bucket = 'nightshift';
+  const endpoint = `http://127.0.0.1:${ports.s3}`;
+  const temporalAddress = `127.0.0.1:${ports.temporal}`;
+  const gpus = Array.from({ length: gpuWorkers }, (_, index) => `gpu-${index + 1}`);
+  const parts = ['temporal', 's3', 'cpu', ...gpus];
+
+  const processes = openProcesses(directory, () => undefined);
+  const trainers = (): RunningTrainer[] =>
+    gpus.flatMap((worker) => {
+      const known = processes.find(worker);
+      return known ? trainersBelow(known).map((trainer) => ({ ...trainer, worker })) : [];
+    });
+  const killAll = (): void => {
+    const below = trainers();
+    processes.killAll();
+    for (const trainer of below) signal(trainer, 'SIGKILL');
+  };
+  process.once('exit', killAll);
+  const closing = new AbortController();
+  const kept: Promise<void>[] = [];
+  const close = async (): Promise<void> => {
+    closing.abort();
+    killAll();
+    await Promise.all(kept);
+    // A server may just have been started again.
+    await Promise.all(parts.map((part) => processes.end(part, 0)));
+    process.off('exit', killAll);
+  };
+
+  const logOf = (part: string): string => join(directory, 'logs', `${part}.log`);
+  const common = (part: 'temporal' | 's3') => ({
+    port: ports[part],
+    log: logOf(part),
+    onSpawn: (started: ProcessIdentity) => processes.add(part, started),
+  });
+  const start = {
+    temporal: (): Promise<Server> =>
+      startTemporal({
+        ...common('temporal'),
+        binary: binaries.temporal,
+        databaseFile: join(directory, 'temporal.db'),
+      }),
+    s3: (): Promise<Server> =>
+      startS3({
+        ...common('s3'),
+        binary: binaries.versitygw,
+        directory: join(directory, 's3'),
+        accessKey: credentials.accessKeyId,
+        secretKey: credentials.secretAccessKey,
+      }),
+  };
+  const keepWorkerCalled = (name: string): Promise<void> =>
+    new Promise((onReady, reject) => {
+      const worker = {
+        name,
+        script: new URL(`../../workers/${name.split('-')[0]}${suffix}`, import.meta.url),
+        environment: {
+          TEMPORAL_ADDRESS: temporalAddress,
+          NIGHTSHIFT_BUCKET: bucket,
+          // Each as if on a machine of its own.
+          NIGHTSHIFT_STATE: join(directory, name),
+          AWS_ENDPOINT_URL_S3: endpoint,
+          AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+          AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+        },
+        log: logOf(name),
+        onSpawn: (started: ProcessIdentity) => processes.add(name, started),
+        onReady,
+        // Once it was ready it may end as it likes.
+        onEvent: () =>
+          reject(new Error(`worker ${name} ended before it was ready: ${lastWords(logOf(name))}`)),
+      };
+      kept.push(keepWorker(worker, closing.signal, workerPace));
+    });
+  try {
+    const servers = await Promise.all([start.temporal(), start.s3()]);
+    kept.push(
+      keepServer('Temporal', servers[0], start.temporal, () => {}, closing.signal, serverPace),
+      keepServer('S3', servers[1], start.s3, () => {}, closing.signal, serverPace),
+    );
+    const ready = Promise.all(['cpu', ...gpus].map(keepWorkerCalled));
+    await orAborted(ready, options.signal);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    temporalAddress,
+    s3: { endpoint, bucket, credentials },
+    parts,
+    process: (part) => processes.find(part),
+    trainers,
+    close,
+  };
+}
+
+async function orAborted(ready: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (!signal) return void (await ready);
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  await Promise.race([ready, aborted]);
+}
