@@ -1,4 +1,5 @@
 /** The way to a Temporal server: what the environment or temporal.toml names, else the clone's own running stack. */
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions as ClientConnectionOptions } from '@temporalio/client';
@@ -27,7 +28,7 @@ export type StackServers = Servers & Required<Pick<Servers, 'uiAddress' | 'objec
 export async function connect(root: string): Promise<Servers> {
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   if (connectionOptions.address !== undefined) {
-    return open({ ...connectionOptions, address: connectionOptions.address }, namespace);
+    return connectTo({ ...connectionOptions, address: connectionOptions.address }, namespace);
   }
   const { readLocalStack } = await import('../infra/local/supervisor.ts');
   const stack = await readLocalStack(root);
@@ -45,7 +46,7 @@ export async function connectToStack(
   { temporalAddress, uiAddress }: { readonly temporalAddress: string; readonly uiAddress: string },
 ): Promise<StackServers> {
   return {
-    ...(await open({ address: temporalAddress, channelArgs: noProxy }, 'default')),
+    ...(await connectTo({ address: temporalAddress, channelArgs: noProxy }, 'default')),
     uiAddress,
     objects: join(root, '.nightshift', 's3', 'data', 'nightshift'),
   };
@@ -71,11 +72,12 @@ export function placeOf(
 }
 
 /** Loopback is nobody's proxy's business. */
-const noProxy = { 'grpc.enable_http_proxy': 0 };
+export const noProxy = { 'grpc.enable_http_proxy': 0 };
 
 type ConnectionOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
 
-async function open(
+/** Throws `CommandError` when no server answers there. */
+export async function connectTo(
   options: ConnectionOptions & Pick<ClientConnectionOptions, 'channelArgs'> & { address: string },
   namespace: string,
 ): Promise<Servers> {
@@ -96,6 +98,8 @@ async function open(
     );
   }
   const closing = new AbortController();
+  // The SDK (1.23) adds a listener a call, and leaves it there.
+  setMaxListeners(0, closing.signal);
   return {
     runs: runsOf(new Client({ connection, namespace }), closing.signal),
     address,
