@@ -4,7 +4,7 @@ import { installPackages } from './infra/local/packages.mjs';
 import { checkNode } from './infra/local/prerequisites.mjs';
 
 /** Commands that start servers or load TensorFlow. */
-const needSetUp = new Set(['start', 'dev']);
+const needSetUp = new Set(['start', 'dev', 'verify-resume']);
 
 try {
   checkNode();

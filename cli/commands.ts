@@ -2,10 +2,11 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
-import { addInputOptions, addSetOption } from './input.ts';
+import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
+import type { VerifyResumeOptions } from './verify-resume.ts';
 
 interface JsonOption {
   readonly json?: boolean;
@@ -93,6 +94,23 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
   });
 
   addSteering(add, cli, end);
+
+  addSetOption(
+    addSourceOption(
+      add(
+        'verify-resume',
+        'prove that kills change nothing: train undisturbed and again under kills, and compare weights, losses and samples to the last bit',
+        'npx nightshift verify-resume',
+        'npx nightshift verify-resume --kills 5 --seed 7 --source ./cifar-10-binary.tar.gz',
+      ),
+    ),
+  )
+    .option('--kills <count>', 'how many', parseCount, 20)
+    .option('--seed <seed>', 'another plan of kills', parseSeed, 0)
+    .action(async (options: VerifyResumeOptions) => {
+      const { verifyResume } = await import('./verify-resume.ts');
+      end(await verifyResume(cli, options));
+    });
 }
 
 /** The commands that stop a run and take it up again. */
@@ -123,6 +141,12 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
       const { resume } = await import('./resume.ts');
       end(await resume(cli, run, options));
     });
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (Number.isInteger(seed) && seed >= 0 && seed <= 0xffff_ffff) return seed;
+  throw new InvalidArgumentError('Expected a whole number from 0 to 4294967295.');
 }
 
 function parseCount(text: string): number {

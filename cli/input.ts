@@ -29,18 +29,24 @@ export type RunInput = JsonRecord;
 
 /** Adds `--preset`, `--source` and `--set` to a command. */
 export function addInputOptions(command: Command): Command {
-  const withSource = command
-    .addOption(
-      new Option(
-        '--preset <name>',
-        `the configuration to start from (default: ${defaultPreset})`,
-      ).choices(presetNames),
-    )
-    .option(
-      '--source <address>',
-      "where the images are: cifar10, or a path (from the current folder), file:, http(s): or s3: address of an archive in CIFAR's binary layout",
-    );
-  return addSetOption(withSource);
+  return addSetOption(
+    addSourceOption(
+      command.addOption(
+        new Option(
+          '--preset <name>',
+          `the configuration to start from (default: ${defaultPreset})`,
+        ).choices(presetNames),
+      ),
+    ),
+  );
+}
+
+/** Adds `--source` to a command. */
+export function addSourceOption(command: Command): Command {
+  return command.option(
+    '--source <address>',
+    "where the images are: cifar10, or a path (from the current folder), file:, http(s): or s3: address of an archive in CIFAR's binary layout",
+  );
 }
 
 /** Adds `--set` to a command. */
@@ -66,15 +72,19 @@ export function parseSetting(text: string): Setting {
 }
 
 /**
- * The input that the options ask for; `{}` when they ask for nothing. Relative paths begin at
- * `cwd`, since the workers run elsewhere.
+ * The input that the options ask for, laid over `base`; `{}` when they ask for nothing. Relative
+ * paths begin at `cwd`, since the workers run elsewhere.
  */
-export function inputOf({ preset, source, set = [] }: InputOptions, cwd: string): RunInput {
+export function inputOf(
+  { preset, source, set = [] }: InputOptions,
+  cwd: string,
+  base: RunInput = {},
+): RunInput {
   const settings: Setting[] = [...set];
   if (source !== undefined) {
     settings.unshift({ path: ['dataset', 'source'], value: source });
   }
-  const start: JsonRecord = preset === undefined ? {} : { preset };
+  const start: JsonRecord = preset === undefined ? base : { ...base, preset };
   const input = settings.reduce((before, setting) => withSetting(before, setting, 0), start);
   return addressKeys.reduce((before, place) => withAbsolutePath(before, place, cwd), input);
 }

@@ -1,0 +1,126 @@
+/** `nightshift verify-resume`: trains undisturbed and again under kills, and compares the two to the last bit. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exitCodes, printJson, printLine } from './cli.ts';
+import type { Cli, ExitCode } from './cli.ts';
+import { describeInput, inputOf } from './input.ts';
+import type { InputOptions, RunInput } from './input.ts';
+import { onInterrupt } from './interrupt.ts';
+import type { Account } from './verification/account.ts';
+import { findDifferences } from './verification/compare.ts';
+import { planKills } from './verification/plan.ts';
+import { runTrial } from './verification/trial.ts';
+import type { Trial, TrialSettings } from './verification/trial.ts';
+import { duration } from './view/format.ts';
+import { openRenderer } from './view/renderer.ts';
+import type { Renderer } from './view/renderer.ts';
+import { costSentence, verificationLines } from './view/verification.ts';
+import type { Verification, VerifiedRun } from './view/verification.ts';
+
+export interface VerifyResumeOptions extends Pick<InputOptions, 'source' | 'set'> {
+  readonly kills: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+/** Real, and small: a state to save every few seconds, validations that lower the learning rate on the way. */
+export const workload: RunInput = {
+  dataset: { source: 'cifar10', limit: 1_200 },
+  training: {
+    epochs: 16,
+    batchSize: 32,
+    validateEverySteps: 40,
+    checkpointEverySteps: 16,
+    plateau: { patience: 1 },
+  },
+};
+
+export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Promise<ExitCode> {
+  const { json = false } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'nightshift-verify-'));
+  const renderer = openRenderer(cli, json);
+  const interruption = onInterrupt(() => {
+    renderer.end();
+    renderer.note('Ctrl-C: the servers and workers of this trial are killed.');
+  });
+  let keep = false;
+  try {
+    const found = await verify(cli, options, { folder, renderer, signal: interruption.signal });
+    renderer.end();
+    keep = found.differences.length > 0;
+    const verification = keep ? { ...found, folder } : found;
+    if (json) printJson(cli.out, verification);
+    else for (const line of verificationLines(verification, cli.colors)) printLine(cli.out, line);
+    return keep ? exitCodes.failed : exitCodes.ok;
+  } catch (error) {
+    renderer.end();
+    if (interruption.signal.aborted) return exitCodes.interrupted;
+    keep = true;
+    renderer.note(`Servers' data and logs of the trial: ${folder}`);
+    throw error;
+  } finally {
+    if (!keep) await rm(folder, { recursive: true, force: true });
+    interruption.dispose();
+  }
+}
+
+interface Surroundings {
+  readonly folder: string;
+  readonly renderer: Renderer;
+  readonly signal: AbortSignal;
+}
+
+/** Each of the two runs in servers of its own: neither can find what the other made. */
+async function verify(
+  { cwd }: Cli,
+  options: VerifyResumeOptions,
+  { folder, renderer, signal }: Surroundings,
+): Promise<Verification> {
+  const input = inputOf(options, cwd, workload);
+  const trial = (run: string, how: Partial<TrialSettings>): Promise<Trial> =>
+    runTrial({
+      directory: join(folder, run),
+      ...{ run, input, signal, kills: [], show: renderer.show },
+      ...{ onKill: () => undefined, onResume: () => undefined, ...how },
+    });
+  renderer.note(`Trains twice with ${describeInput(input)}: first undisturbed`);
+  const undisturbed = await trial('undisturbed', {});
+
+  const { kills: planned, seed } = options;
+  const kills = planKills(planned, undisturbed.result.steps, seed);
+  renderer.note(
+    `Undisturbed it took ${duration(1000 * undisturbed.seconds)}. Now the same under ${planned} kills, by the plan of seed ${seed}`,
+  );
+  const startedAt = Date.now();
+  const killed = await trial('killed', {
+    kills,
+    onKill: ({ target, signal: name }, account) =>
+      renderer.note(
+        `kill ${account.costs.length}/${planned} after step ${account.step}: ${target} by ${name}${timeToGo(account, undisturbed.result.steps, startedAt)}`,
+      ),
+    onResume: (cost) => renderer.note(costSentence(cost)),
+  });
+  return {
+    undisturbed: verified(undisturbed),
+    killed: verified(killed),
+    planned,
+    costs: killed.costs,
+    intervalSteps: undisturbed.intervalSteps,
+    samples: undisturbed.trace.train.length,
+    epochs: undisturbed.trace.ledger.length / undisturbed.trace.train.length,
+    differences: findDifferences(undisturbed.trace, killed.trace),
+  };
+}
+
+function verified({ result, seconds }: Trial): VerifiedRun {
+  const { run, steps, finalDigest, modelDigest } = result;
+  return { run, steps, seconds, finalDigest, modelDigest };
+}
+
+/** By the pace so far, kills included. */
+function timeToGo({ step }: Account, steps: number, startedAt: number): string {
+  if (step === 0) return '';
+  const elapsedMs = Date.now() - startedAt;
+  return `, about ${duration((elapsedMs / step) * (steps - step))} to go`;
+}
