@@ -141,7 +141,8 @@ async function runBare(
     const { epoch } = position(plan, fromStep);
     const request = {
       ...{ plan, training, timeline, seed, fromStep, toStep, saveAt, directory: folder },
-      ...{ seconds: never, saveEverySeconds: never, shards: shards.epochs[epoch]! },
+      ...{ seconds: never, saveEverySeconds: never },
+      ...{ records: 'images' as const, shards: shards.epochs[epoch]! },
     };
     await trainer.ask({ type: 'advance', request }, (event) => {
       if (event.type === 'saved') stallsMs.push(event.saved.stallMs);
@@ -156,7 +157,10 @@ async function runBare(
       await advance(step, target, []);
       step = target;
       if (isValidated(plan, step) && step < plan.steps) {
-        await trainer.ask({ type: 'evaluate', shards: shards.validation });
+        await trainer.ask({
+          ...({ type: 'evaluate', records: 'images' } as const),
+          shards: shards.validation,
+        });
       }
     }
     const seconds = (lastAt - firstAt) / 1000;

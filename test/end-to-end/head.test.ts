@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { cpuQueue } from '../../contract/queues.ts';
 import type { RunResult } from '../../contract/progress.ts';
+import { signal } from '../../infra/local/process-identity.mjs';
 import { purposes, randomStream } from '../../data/random.ts';
 import { architectures } from '../../model/resnet50.ts';
 import { cifarArchive } from '../support/cifar-archive.ts';
@@ -30,7 +31,6 @@ before(async () => {
     model: { weights, trainable: 'head' },
     training: { epochs: 3, batchSize: 32, validateEverySteps: 9, checkpointEverySteps: 4 },
   };
-  await Promise.all([stack.startWorker('cpu'), stack.startWorker('gpu')]);
 });
 after(async () => {
   await stack.stop();
@@ -77,8 +77,8 @@ test('features that are computed again, by a worker that follows a killed one, g
   await stack.store.delete(await featureKeys());
   const handle = await start('killed');
   while ((await featureKeys()).length === 0) await sleep(20);
-  await stack.killWorker('gpu');
-  await stack.startWorker('gpu');
+  // Another one is started in its place.
+  signal(stack.process('gpu-1')!, 'SIGKILL');
   const result = (await handle.result()) as RunResult;
   assert.equal(result.finalDigest, undisturbed.finalDigest);
   assert.equal(result.modelDigest, undisturbed.modelDigest);

@@ -25,7 +25,6 @@ before(async () => {
       keepCheckpoints: { newest: 4 },
     },
   };
-  await Promise.all([stack.startWorker('cpu'), stack.startWorker('gpu')]);
   undisturbed = await resultOf(await start('undisturbed', input));
 });
 after(() => stack.stop());

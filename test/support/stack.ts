@@ -8,7 +8,7 @@ import type { TrialStack } from '../../infra/local/trial-stack.ts';
 import { openS3Store } from '../../storage/s3.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
-export interface TestStack extends Pick<TrialStack, 'trainers'> {
+export interface TestStack extends Pick<TrialStack, 'trainers' | 'process'> {
   readonly client: Client;
   readonly store: ObjectStore;
   stop(): Promise<void>;
@@ -24,6 +24,7 @@ export async function startStack(): Promise<TestStack> {
     client: new Client({ connection }),
     store,
     trainers: stack.trainers,
+    process: stack.process,
     async stop() {
       store.close();
       await connection.close();
