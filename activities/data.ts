@@ -14,6 +14,7 @@ import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
 import { splitDataset } from './split-dataset.ts';
 import type { SplitInput } from './split-dataset.ts';
+import { sweepStore } from './sweep-store.ts';
 import { writeReport } from './write-report.ts';
 import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
@@ -31,6 +32,7 @@ export function dataActivities(services: DataServices) {
       durable((step) => augmentShard(services, input, step)),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
     keepMilestone: (input: MilestoneInput) => durable(() => keepMilestone(services, input)),
+    sweepStore: () => durable((step) => sweepStore(services, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

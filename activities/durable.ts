@@ -1,6 +1,6 @@
 /** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { failureTypeOf, isWorthRetrying } from '../contract/failures.ts';
+import { failureTypeOf, isToBeMended, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
 
@@ -45,7 +45,7 @@ function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknow
   return ApplicationFailure.create({
     type,
     message: messageOf(cause),
-    nonRetryable: !isWorthRetrying(type, attempt),
+    nonRetryable: isToBeMended(type) || !isWorthRetrying(type, attempt),
     details: 'details' in cause && cause.details !== undefined ? [cause.details] : [],
     cause,
   });

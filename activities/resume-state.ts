@@ -49,7 +49,7 @@ export async function resumeState(
   }
   // What this worker saved before is newer than what the store has.
   await services.uploads.settled(inputs.run);
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   trainer.stateKey = undefined;
   const found =
     (await loadNewestCheckpoint(services, input, trainer)) ??
@@ -58,7 +58,7 @@ export async function resumeState(
   if (found) {
     trainer.stateKey = stateKeyOf(input, found.step);
     const lost = Math.max(0, reachedStep - found.step);
-    const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     log.info(
       `resumed at step ${found.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
     );

@@ -41,7 +41,12 @@ export async function takeOver(
     digestOf(trainingIdentity(inputs.config)) !== digestOf(trainingIdentity(config));
   // Without a step and with the same settings it is the same run, wherever it broke off.
   const reached = step === undefined && !forked ? record.step : (origin?.step ?? 0);
-  const validations = record.validations.filter((one) => origin && one.step <= reached);
+  const validations = await withUsableWeights(
+    store,
+    record.validations.filter((one) => origin && one.step <= reached),
+  );
+  // What was validated beyond the state, and whose weights are lost, is so again: it may be the best.
+  const lost = validations.find((one) => one.step > origin!.step && one.checkpoint === null);
   return {
     run,
     workflowId,
@@ -50,10 +55,10 @@ export async function takeOver(
     forkedFrom: forked
       ? { lineage: origin.lineage, step: origin.step }
       : (inputs.forkedFrom ?? null),
-    step: origin ? reached : 0,
+    step: origin ? (lost?.step ?? reached) : 0,
     inputs,
     timeline: timeline.filter(({ fromStep }) => origin && fromStep <= reached),
-    validations: await withUsableWeights(store, validations),
+    validations: validations.filter(({ step: at }) => at < (lost?.step ?? Infinity)),
     changes: changes.map(changeText),
   };
 }

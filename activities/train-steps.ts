@@ -3,7 +3,7 @@
  * the slice of time is over. The trainer then holds the state, and it is saved as often as the
  * configuration says; uploads go on while the next segment trains, and the last segment waits.
  */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError } from '../contract/failures.ts';
@@ -97,11 +97,13 @@ async function trainSegment(
   let loss: number | null = null;
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
   const heartbeat = heartbeatOf({ step, uploads, run, beginStep: begin.step, intervalSeconds });
+  const savedIn = new Set<string>();
   const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
     onSaved(event);
     if (event.type === 'extracting') total.busySeconds += event.seconds;
+    if (event.type === 'saved') savedIn.add(event.saved.directory);
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   let reached = begin.step;
@@ -124,11 +126,15 @@ async function trainSegment(
         saveEverySeconds: intervalSeconds(),
         directory,
       };
-      const answer = await untilStopped(trainer, step.signal, () =>
-        trainer.client.ask({ type: 'advance', request }, onEvent),
-      );
-      if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
-      return answer;
+      try {
+        const answer = await untilStopped(trainer, step.signal, () =>
+          trainer.client.ask({ type: 'advance', request }, onEvent),
+        );
+        if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
+        return answer;
+      } finally {
+        await removeUnsaved(directory, savedIn);
+      }
     });
     reached = advanced.step;
     total.images += advanced.images;
@@ -144,7 +150,8 @@ async function trainSegment(
       ? await validate(services, input, step, trainer, plan, heartbeat)
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
-  if (reached === plan.steps) await uploads.settled(run);
+  // Whoever asks for a state that was reached before wants it from the store.
+  if (reached === plan.steps || input.reachedStep === toStep) await uploads.settled(run);
   const durable = uploads.durable(run);
   return {
     step: reached,
@@ -157,6 +164,14 @@ async function trainSegment(
     durableAt: durable?.at ?? null,
     workerQueue: services.workerQueue,
   };
+}
+
+/** What a save that broke off has left: tries on a full disk would never let it get emptier. */
+async function removeUnsaved(directory: string, savedIn: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const folder = join(directory, name);
+    if (!savedIn.has(folder)) await rm(folder, { recursive: true, force: true });
+  }
 }
 
 const secondsSince = (at: number): number => (performance.now() - at) / 1000;

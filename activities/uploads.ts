@@ -32,7 +32,8 @@ export function openUploads(): Uploads {
   const queues = new Map<string, Waiting[]>();
   const running = new Map<string, Promise<void>>();
   const newest = new Map<string, Durable>();
-  const firstAsked = new Map<string, number>();
+  /** When the newest came there, or was first asked for: by a clock that nobody sets. */
+  const durableSince = new Map<string, number>();
   let seconds: number | undefined;
 
   /** Works off a run's queue, one state at a time: a child is never in the store before its parent. */
@@ -47,6 +48,7 @@ export function openUploads(): Uploads {
         seconds = (performance.now() - startedAt) / 1000;
         queue.shift();
         newest.set(run, { step: next.saved.checkpoint.step, at: Date.now() });
+        durableSince.set(run, performance.now());
         await rm(next.saved.directory, { recursive: true, force: true });
       }
     })().finally(() => running.delete(run));
@@ -71,9 +73,10 @@ export function openUploads(): Uploads {
     settled,
     durable: (run) => newest.get(run),
     ageSeconds(run) {
-      const since = newest.get(run)?.at ?? firstAsked.get(run) ?? Date.now();
-      firstAsked.set(run, since);
-      return (Date.now() - since) / 1000;
+      const now = performance.now();
+      const since = durableSince.get(run) ?? now;
+      durableSince.set(run, since);
+      return (now - since) / 1000;
     },
     get seconds() {
       return seconds;

@@ -16,7 +16,7 @@ import { summarise } from '../model/metrics.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { readLosses } from '../model/run-trace.ts';
 import { renderReport } from '../report/report.ts';
-import { commitManifest, writeData } from '../storage/commit.ts';
+import { commitManifest, readFileOf, writeData } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { readShardSet } from './stages.ts';
@@ -150,8 +150,8 @@ async function readRows(
   { files }: ShardSetManifest,
 ): Promise<PredictionRow[]> {
   const rows: PredictionRow[] = [];
-  for (const { key } of files) {
-    const { bytes } = await store.get(key);
+  for (const file of files) {
+    const bytes = await readFileOf(store, file);
     for (const line of Buffer.from(bytes).toString().split('\n')) {
       if (line !== '') rows.push(JSON.parse(line) as PredictionRow);
     }

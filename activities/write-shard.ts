@@ -7,6 +7,7 @@ import { resizeImage } from '../data/resize.ts';
 import { parseSampleList } from '../data/split.ts';
 import { encodeShard } from '../data/tfrecord.ts';
 import type { ShardSample } from '../data/tfrecord.ts';
+import { readFileOf } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { readSourceFiles } from './source-files.ts';
@@ -21,7 +22,7 @@ export async function writeShard(
   await makePart(services.store, input, step, async () => {
     const split = await readSplit(services.store, stage.split);
     const list = split.files.find(({ name }) => name === `${stage.side}.jsonl`)!;
-    const { bytes: listed } = await services.store.get(list.key);
+    const listed = await readFileOf(services.store, list);
     const { first, count } = planBaseShards(stage, split.samples[stage.side])[part]!;
     const rows = parseSampleList(listed).slice(first, first + count);
 

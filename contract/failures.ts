@@ -1,7 +1,11 @@
-/** The failures a user or the workflow can meet, by type, and how long each is worth trying again. */
+/** The failures a user or the workflow can meet, by type, and how long and where each is worth trying again. */
 
-/** `few`: as often as `fewTries` says, without progress in between. */
-type Retry = 'never' | 'few' | 'until-it-passes';
+/**
+ * `few`: as often as `fewTries` says without progress in between, by whichever worker is free.
+ * `once-mended`: as often, but the same step as it is would meet the same: the workflow first takes
+ * a decision or makes anew what is broken. The worker is well, and goes on with its trainer warm.
+ */
+type Retry = 'never' | 'few' | 'once-mended' | 'until-it-passes';
 
 const retries = {
   /** A key, value or combination in the configuration breaks a rule. */
@@ -13,13 +17,13 @@ const retries = {
   /** The loss is not a finite number. */
   Diverged: 'never',
   /** The shards of an epoch are not there (swept, or never made): they are made again. */
-  ShardsMissing: 'few',
+  ShardsMissing: 'once-mended',
   /** This worker computes with other numerics than the run did so far; the workflow decides. */
-  NumericsDiffer: 'few',
+  NumericsDiffer: 'once-mended',
   /** The trainer's process ended by itself, or hung. */
   TrainerDied: 'few',
   /** A stored object is not what its manifest says. */
-  DamagedObject: 'few',
+  DamagedObject: 'once-mended',
   /** The store, a source or room on the local disk can't be had now: an outage must not end a run. */
   Unavailable: 'until-it-passes',
   /** The worker is told to stop; the state is saved and another goes on. */
@@ -34,8 +38,14 @@ export const fewTries = 8;
 
 /** Whether a step is tried again after it has failed so `tries` times. */
 export function isWorthRetrying(type: FailureType, tries: number): boolean {
-  return retries[type] === 'few' ? tries < fewTries : retries[type] === 'until-it-passes';
+  const retry = retries[type];
+  return retry === 'few' || retry === 'once-mended'
+    ? tries < fewTries
+    : retry === 'until-it-passes';
 }
+
+/** Whether it is of no use to try again before the workflow has mended something. */
+export const isToBeMended = (type: FailureType): boolean => retries[type] === 'once-mended';
 
 /** The type that has this name. */
 export function failureTypeNamed(name: string | null | undefined): FailureType {

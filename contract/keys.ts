@@ -48,4 +48,19 @@ export function stepOfCheckpointKey(key: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
+/**
+ * The folder of the manifests that may name an object, where that is data of an attempt; undefined
+ * for manifests, pointers and all else.
+ */
+export function folderOfData(key: string): string | undefined {
+  return attemptData.map((pattern) => pattern.exec(key)?.[1]).find((folder) => folder);
+}
+
+const attemptId = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+const attemptData = [
+  new RegExp(`^(stages/[^/]+/)data/${attemptId}/[^/]+$`),
+  new RegExp(`^(runs/[^/]+/result/)${attemptId}/[^/]+$`),
+  new RegExp(`^(runs/[^/]+/[^/]+/\\d{9}/)${attemptId}/[^/]+$`),
+];
+
 const padded = (value: number, width: number): string => String(value).padStart(width, '0');

@@ -124,8 +124,11 @@ export const runRecordSchema = z.strictObject({
   version: z.literal(1),
   run: z.string(),
   workflowId: z.string(),
-  /** When the workflow's execution began, in epoch milliseconds, and how often it has written. */
-  execution: z.strictObject({ startedAt: natural, revision: natural }),
+  /**
+   * Which of the workflow's executions (a reset makes another one) wrote it, when by the workflow's
+   * own time, in epoch milliseconds, and how often that one had written before.
+   */
+  execution: z.strictObject({ id: z.string(), at: natural, revision: natural }),
   preset: z.string(),
   inputs: z.json(),
   timeline: z.json(),

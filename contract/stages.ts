@@ -124,7 +124,7 @@ export interface Segment {
 export interface RunRecord {
   readonly run: string;
   readonly workflowId: string;
-  readonly execution: { readonly startedAt: number; readonly revision: number };
+  readonly execution: { readonly id: string; readonly at: number; readonly revision: number };
   readonly preset: string;
   readonly inputs: TrainingInputs;
   readonly timeline: readonly Decision[];
@@ -142,7 +142,10 @@ export interface Takeover {
   /** Whether its settings are others from there on. */
   readonly forked: boolean;
   readonly forkedFrom: TrainingInputs['forkedFrom'] | null;
-  /** The step it had reached: what lies between the state and this is trained again, as it was. */
+  /**
+   * The step it had reached, or the first one whose validated weights are lost: what lies between
+   * the state and this is trained again, as it was.
+   */
   readonly step: number;
   /** What the other run trained on. */
   readonly inputs: TrainingInputs;

@@ -94,18 +94,21 @@ export async function* checkpointsDownFrom(
 }
 
 /**
- * Brings a checkpoint's bundle to `directory`; returns its prefix for RestoreV2. Throws
- * `DamagedObject` when a byte is not as the manifest says.
+ * Brings a checkpoint's files to `directory`; returns the bundle's prefix for RestoreV2. Throws
+ * `DamagedObject` when a byte is not as the manifest says: of the record of its steps too, which
+ * is made anew only where the steps are taken again.
  */
 export async function fetchBundle(
   store: ObjectStore,
   manifest: CheckpointManifest,
   directory: string,
 ): Promise<string> {
-  for (const name of bundleFiles) {
-    const file = manifest.files.find((candidate) => candidate.name === name);
-    if (!file) throw new Error(`checkpoint of step ${manifest.step} has no file ${name}`);
-    const { sha256 } = await store.getToFile(file.key, join(directory, name));
+  if (manifest.pruned) {
+    const place = { bucket: store.bucket, key: manifestKeyOf(manifest) };
+    throw new DamagedObject(place, 'its variables were let go of');
+  }
+  for (const file of manifest.files) {
+    const { sha256 } = await store.getToFile(file.key, join(directory, file.name));
     if (sha256 !== file.sha256) {
       const problem = `expected SHA-256 ${file.sha256}, got ${sha256}`;
       const manifestKey = manifestKeyOf(manifest);

@@ -26,7 +26,7 @@ export async function writeRunRecord(store: ObjectStore, record: RunRecord): Pro
 }
 
 function isLater({ execution: a }: StoredRunRecord, { execution: b }: RunRecord): boolean {
-  return a.startedAt === b.startedAt ? a.revision >= b.revision : a.startedAt > b.startedAt;
+  return a.id === b.id ? a.revision >= b.revision : a.at > b.at;
 }
 
 /**
@@ -76,7 +76,7 @@ function recordOf({ run, step, ...manifest }: CheckpointManifest): RunRecord {
   return {
     run,
     workflowId: run,
-    execution: { startedAt: 0, revision: 0 },
+    execution: { id: '', at: 0, revision: 0 },
     preset: '',
     inputs,
     timeline,

@@ -1,14 +1,32 @@
 /** What a training did, step by step: read along its chain of checkpoints, of which each holds the steps since its parent. */
-import type { CheckpointManifest } from '../contract/manifests.ts';
+import { checkpointManifestSchema } from '../contract/manifests.ts';
+import type { CheckpointManifest, StoredFile } from '../contract/manifests.ts';
 import type { CheckpointReference } from '../contract/stages.ts';
+import { readFileOf } from '../storage/commit.ts';
+import { readPointer } from '../storage/pointer.ts';
+import { DamagedObject } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { ledgerFile, lossesFile } from './checkpoint-files.ts';
-import { readCheckpoint } from './checkpoint.ts';
+import { manifestKeyOf, readCheckpoint } from './checkpoint.ts';
 
-/** The loss of every step up to `last`. */
+/**
+ * The loss of every step up to `last`. Of steps whose record is damaged by now it is NaN: no
+ * reason to take them again, and none to do without the others.
+ */
 export async function readLosses(store: ObjectStore, last: CheckpointReference): Promise<number[]> {
-  const files = await readAlong(store, last, lossesFile);
-  return files.flatMap((bytes) => [...new Float32Array(Uint8Array.from(bytes).buffer)]);
+  const losses = Array.from({ length: last.step }, () => Number.NaN);
+  for (let next: CheckpointReference | null = last; next;) {
+    const key: string = manifestKeyOf(next);
+    // Its weights are of no matter here.
+    const manifest = await ifWhole(() => readPointer(store, key, checkpointManifestSchema));
+    if (!manifest) break;
+    const file = fileNamed(manifest, lossesFile);
+    const bytes = (await ifWhole(() => readFileOf(store, file))) ?? [];
+    const segment = new Float32Array(Uint8Array.from(bytes).buffer);
+    losses.splice(manifest.parent?.step ?? 0, segment.length, ...segment);
+    next = manifest.parent;
+  }
+  return losses;
 }
 
 /** The ids of the samples really read up to `last`, in the order of the steps. */
@@ -37,9 +55,20 @@ async function readAlong(
   file: string,
 ): Promise<Uint8Array[]> {
   const contents: Uint8Array[] = [];
-  for (const { files } of await checkpointChain(store, last)) {
-    const { key } = files.find(({ name }) => name === file)!;
-    contents.push((await store.get(key)).bytes);
+  for (const manifest of await checkpointChain(store, last)) {
+    contents.push(await readFileOf(store, fileNamed(manifest, file)));
   }
   return contents;
+}
+
+const fileNamed = ({ files }: CheckpointManifest, name: string): StoredFile =>
+  files.find((file) => file.name === name)!;
+
+async function ifWhole<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof DamagedObject) return undefined;
+    throw error;
+  }
 }

@@ -117,6 +117,19 @@ export async function readManifest<M extends Manifest>(
   return there.state === 'good' ? there.manifest : undefined;
 }
 
+/** The bytes of a file that a manifest names. Throws `DamagedObject` when they are gone, or others. */
+export async function readFileOf(
+  store: ObjectStore,
+  file: StoredFile,
+  options: CallOptions = {},
+): Promise<Uint8Array> {
+  const object = await getIfThere(store, file.key, options);
+  const sha256 = object && sha256Hex(object.bytes);
+  if (sha256 === file.sha256) return object!.bytes;
+  const problem = sha256 ? `expected SHA-256 ${file.sha256}, got ${sha256}` : 'is missing';
+  throw new DamagedObject({ bucket: store.bucket, key: file.key }, problem);
+}
+
 /** Throws `DamagedObject` for the first file that is not there as `manifestKey` names it. */
 export async function verifyFiles(
   store: ObjectStore,

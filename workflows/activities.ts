@@ -38,6 +38,13 @@ export const data = proxyActivities<
   >
 >({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });
 
+/** What no run needs is tried once: the next run does it too. */
+export const housekeeping = proxyActivities<Pick<DataActivities, 'sweepStore'>>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry: { maximumAttempts: 1 },
+});
+
 /**
  * Training is tried once: the workflow loops, since after a failure it may have to ask for another
  * worker, make shards again or take a decision first. Cancelled, it is waited for: it saves.

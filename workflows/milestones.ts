@@ -19,7 +19,8 @@ export function keepMilestones({ inputs, workflowId, preset }: RunNames) {
     const isThere = (state: { step: number }): boolean => state.step <= durableStep;
     const kept = [...course.best().slice(0, best), ...course.best(isThere).slice(0, best)];
     const { timeline, validations } = course;
-    const execution = { startedAt: workflowInfo().runStartTime.getTime(), revision: revision++ };
+    // One that was reset has the start of the one before, but writes later.
+    const execution = { id: workflowInfo().runId, at: Date.now(), revision: revision++ };
     await quick.keepMilestone({
       record: {
         ...{ run: inputs.run, workflowId, execution, preset, inputs },

@@ -4,10 +4,12 @@ import type { RunResult } from '../contract/progress.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { data, model, quick } from './activities.ts';
 import { keepMilestones } from './milestones.ts';
+import { onceMended } from './once-mended.ts';
 import { predictTestSet } from './predict.ts';
 import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
 import { openSteering } from './steering.ts';
+import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
 
 /**
@@ -41,8 +43,14 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   const split = await progress.stage('split', () =>
     data.splitDataset({ dataset: dataset.digest, config }),
   );
+  const remakeData = async (): Promise<void> => {
+    const { source, sha256 } = config.dataset;
+    await data.ingestDataset({ source, sha256, digest: dataset.digest });
+    await data.splitDataset({ dataset: dataset.digest, config });
+    await prepareBaseShards(split.digest, config, () => undefined, 'verify');
+  };
   const base = await progress.stage('shards', (advance) =>
-    prepareBaseShards(split.digest, config, advance),
+    onceMended(() => prepareBaseShards(split.digest, config, advance), remakeData),
   );
 
   const inputs: TrainingInputs = {
@@ -60,14 +68,22 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   };
   const atMilestone = keepMilestones({ inputs, workflowId, preset });
   const training = await progress.stage('train', async () =>
-    train(inputs, await numerics, takeover, { progress, steering, atMilestone }),
+    train(inputs, await numerics, takeover, { progress, steering, remakeData, atMilestone }),
   );
+  const endSweep = sweepBeside(progress);
   const predictions = await progress.stage('predict', (advance) =>
     predictTestSet(inputs, training, base.test.digest, advance),
   );
   const { trained } = training;
   const result = await progress.stage('report', () =>
-    data.writeReport({ inputs, preset, predictions, trained, stages: progress.stages() }),
+    onceMended(
+      () => data.writeReport({ inputs, preset, predictions, trained, stages: progress.stages() }),
+      async () => {
+        await training.remake(trained.last);
+        await predictTestSet(inputs, training, base.test.digest, () => undefined, 'verify');
+      },
+    ),
   );
+  await endSweep();
   return progress.finish(result);
 }

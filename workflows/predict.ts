@@ -1,10 +1,9 @@
 /** What the best model makes of the test set, shard by shard. */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import { failureTypeNamed } from '../contract/failures.ts';
 import type { Predictions, TrainingInputs } from '../contract/stages.ts';
-import { data, model } from './activities.ts';
-import { makeParts } from './prepare.ts';
-import { rootCause } from './progress.ts';
+import { model } from './activities.ts';
+import { onceMended } from './once-mended.ts';
+import { makeParts, open } from './prepare.ts';
+import type { Trust } from './prepare.ts';
 import type { Advance } from './progress.ts';
 import type { FinishedTraining } from './train.ts';
 
@@ -14,28 +13,18 @@ export async function predictTestSet(
   { trained: { best }, remake }: FinishedTraining,
   test: string,
   advance: Advance,
+  trust: Trust = 'trust',
 ): Promise<string> {
   const { config, classes } = inputs;
   const { checkpoint } = best;
   const stage: Predictions = { kind: 'predictions', base: test, checkpoint, config, classes };
   const predict = async (): Promise<string> => {
-    const opened = await data.openStage(stage);
+    const opened = await open(stage, trust);
     let done = 0;
     await makeParts(stage, opened, model.predictShard, 'predict test shard', () =>
       advance(++done, opened.parts),
     );
     return opened.digest;
   };
-  try {
-    return await predict();
-  } catch (failure) {
-    if (!isOfDamage(failure)) throw failure;
-    await remake(checkpoint);
-    return predict();
-  }
-}
-
-function isOfDamage(failure: unknown): boolean {
-  const cause = failure instanceof ActivityFailure ? rootCause(failure) : failure;
-  return cause instanceof ApplicationFailure && failureTypeNamed(cause.type) === 'DamagedObject';
+  return onceMended(predict, () => remake(checkpoint));
 }

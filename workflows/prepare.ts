@@ -19,7 +19,7 @@ import { inWindow } from './window.ts';
 const partsAtOnce = 32;
 
 /** Whether parts that are there count as made, or are read and made again where they are damaged. */
-type Trust = 'trust' | 'verify';
+export type Trust = 'trust' | 'verify';
 
 /** Writes the decoded, resized images of each side as shards. */
 export async function prepareBaseShards(
@@ -61,7 +61,7 @@ export async function prepareEpoch(
 }
 
 /** To be verified, a stage counts as not sealed: each part is looked at by an activity of its own. */
-async function open(stage: PartedStage, trust: Trust): Promise<OpenedStage> {
+export async function open(stage: PartedStage, trust: Trust): Promise<OpenedStage> {
   const opened = await data.openStage(stage);
   return trust === 'trust' ? opened : { ...opened, sealed: false };
 }

@@ -1,14 +1,19 @@
 /** What a user may tell a run while it trains: pause and resume it, set its learning rate. */
-import { ApplicationFailure, CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  setHandler,
+} from '@temporalio/workflow';
 import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from './messages.ts';
 import type { Progress } from './progress.ts';
 
 export interface Steering {
-  readonly paused: boolean;
   /** Resolves at once, unless the run is paused: then `handBack` is called, and a resumption waited for. */
   untilGoing(handBack: () => Promise<void>): Promise<void>;
-  /** Runs work that a pause cancels. */
-  interruptible<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs work that a pause cancels: undefined when one has. */
+  interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** The rate that was set since this was last asked. */
   takeLearningRate(): number | undefined;
 }
@@ -17,7 +22,7 @@ export interface Steering {
 export function openSteering(progress: Progress): Steering {
   let paused = false;
   let learningRate: number | undefined;
-  let underWay: CancellationScope | undefined;
+  let underWay: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   /** Nothing of the run is on a GPU. */
   let idle = true;
   const setPaused = (value: boolean): void => {
@@ -29,8 +34,12 @@ export function openSteering(progress: Progress): Steering {
     pauseUpdate,
     async () => {
       setPaused(true);
-      underWay?.cancel();
-      await condition(() => idle);
+      if (underWay) {
+        underWay.interrupted = true;
+        underWay.scope.cancel();
+      }
+      // Told to go on again before it was idle, it is not going to be.
+      await condition(() => idle || !paused);
     },
     {
       description: 'Save the state, free the GPU and wait for `resume`.',
@@ -52,9 +61,6 @@ export function openSteering(progress: Progress): Steering {
   });
 
   return {
-    get paused() {
-      return paused;
-    },
     async untilGoing(handBack) {
       if (paused) {
         await handBack();
@@ -64,9 +70,14 @@ export function openSteering(progress: Progress): Steering {
       idle = false;
     },
     async interruptible(work) {
-      underWay = new CancellationScope();
+      const own = { scope: new CancellationScope(), interrupted: false };
+      underWay = own;
       try {
-        return await underWay.run(work);
+        return await own.scope.run(work);
+      } catch (failure) {
+        // By now it may have been told to go on again.
+        if (own.interrupted && isCancellation(failure)) return undefined;
+        throw failure;
       } finally {
         underWay = undefined;
       }

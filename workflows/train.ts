@@ -8,7 +8,7 @@ import {
   log,
   sleep,
 } from '@temporalio/workflow';
-import { failureTypeNamed, isWorthRetrying } from '../contract/failures.ts';
+import { failureTypeNamed, isToBeMended, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type {
@@ -23,7 +23,6 @@ import { training } from './activities.ts';
 import { openCourse } from './course.ts';
 import type { Course, UsableState } from './course.ts';
 import { epochsAhead } from './epochs.ts';
-import { prepareBaseShards } from './prepare.ts';
 import { rootCause } from './progress.ts';
 import type { Progress } from './progress.ts';
 import type { Steering } from './steering.ts';
@@ -44,7 +43,7 @@ export interface Trained {
 /** A training that came to its end. */
 export interface FinishedTraining {
   readonly trained: Trained;
-  /** Trains once more to a state that can't be read any more: it is then stored anew. */
+  /** Makes anew what can't be read any more: the data, and a state, by training to it once more. */
   readonly remake: (state: CheckpointReference) => Promise<void>;
 }
 
@@ -52,6 +51,8 @@ export interface FinishedTraining {
 export interface TrainingHelp {
   readonly progress: Progress;
   readonly steering: Steering;
+  /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
+  readonly remakeData: () => Promise<void>;
   /** Stores what the run has come to, and lets go of the checkpoints it no longer needs. */
   readonly atMilestone: (course: Course, step: number, durableStep: number) => Promise<void>;
 }
@@ -61,7 +62,7 @@ export async function train(
   inputs: TrainingInputs,
   numerics: Numerics,
   takeover: Takeover | undefined,
-  { progress, steering, atMilestone }: TrainingHelp,
+  { progress, steering, remakeData, atMilestone }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
@@ -143,6 +144,7 @@ export async function train(
     const tries = (failures.get(problem.type) ?? 0) + 1;
     failures.set(problem.type, tries);
     if (!isWorthRetrying(problem.type, tries)) throw failure;
+    if (isToBeMended(problem.type)) workerQueue = preferred;
     if (problem.type === 'ShardsMissing') {
       epochs.remake((problem.details as { epoch: number }).epoch);
     } else if (problem.type === 'NumericsDiffer') {
@@ -154,9 +156,7 @@ export async function train(
     } else {
       // The first time it may be mended by now.
       if (tries > 1) await sleep(Math.min(60_000, 500 * 2 ** tries));
-      if (problem.type === 'DamagedObject') {
-        await prepareBaseShards(inputs.split, config, () => undefined, 'verify');
-      }
+      if (problem.type === 'DamagedObject') await remakeData();
     }
   };
 
@@ -174,6 +174,7 @@ export async function train(
       const stays = isUnvalidated() || step === plan.steps;
       const toStep = stays ? step : nextMilestone(plan, step);
       const segment = await steering.interruptible(() => advance(toStep));
+      if (!segment) continue;
       if (segment.loadedStep !== null && (step > 0 || failures.size > 0)) {
         resumedAt.push(segment.loadedStep);
       }
@@ -199,7 +200,6 @@ export async function train(
       await atMilestone(course, step, segment.durableStep);
     } catch (failure) {
       if (!isCancellation(failure)) await mend(failure);
-      else if (steering.paused) workerQueue = undefined;
       else {
         await CancellationScope.nonCancellable(handBack);
         throw failure;
@@ -212,6 +212,7 @@ export async function train(
   }
   const { timeline, validations } = course;
   const remake = async (state: CheckpointReference): Promise<void> => {
+    await remakeData();
     for (;;) {
       try {
         await advance(state.step);

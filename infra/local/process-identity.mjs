@@ -34,9 +34,9 @@ export function isAlive({ pid, startedAt }) {
  */
 export async function end(identity, graceMs) {
   signal(identity, 'SIGTERM');
-  const deadline = Date.now() + graceMs;
+  const deadline = performance.now() + graceMs;
   while (isAlive(identity)) {
-    if (Date.now() > deadline) signal(identity, 'SIGKILL');
+    if (performance.now() > deadline) signal(identity, 'SIGKILL');
     await sleep(20);
   }
 }

@@ -125,13 +125,13 @@ async function launch(settings: Launch): Promise<Server> {
   const identity = settings.running ?? (await spawnServer(settings));
   const address = `127.0.0.1:${port}`;
   const stop = (): Promise<void> => end(identity, serverGraceMs);
-  const deadline = Date.now() + readyWithinMs;
+  const deadline = performance.now() + readyWithinMs;
   while (!((await answers()) && listens(identity.pid, port))) {
     if (!isAlive(identity)) {
       const words = log ? `: ${lastWords(log)}` : '';
       throw new Error(`${name} ended before it answered on ${address}${words}`);
     }
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       await stop();
       throw new Error(`${name} did not answer on ${address} within ${readyWithinMs / 1000} s`);
     }

@@ -1,9 +1,73 @@
-/** What the workflow is told of a step that was broken off. */
-import assert from 'node:assert/strict';
-import { test } from 'node:test';
+/** What the workflow is told when a step fails: the type, the cause in the message, whether to try again. */
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { durable } from '../../activities/durable.ts';
+import { NightshiftError, fewTries } from '../../contract/failures.ts';
+import { startTrainer } from '../../model/trainer-client.ts';
+import { StorageAccessError } from '../../storage/store.ts';
+import { trainingInputs } from '../support/training-inputs.ts';
+
+const place = { bucket: 'b', key: 'k' };
+
+/** What the `attempt`th attempt at a step fails with when its body throws this. */
+async function failureOf(thrown: unknown, attempt = 1): Promise<ApplicationFailure> {
+  const failed = new MockActivityEnvironment({ attempt }).run(() =>
+    durable(() => Promise.reject(thrown as Error)),
+  );
+  const failure: unknown = await failed.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  assert.ok(failure instanceof ApplicationFailure);
+  return failure;
+}
+
+test('expired credentials are not tried again, and the message has their cause', async () => {
+  const cause = new Error('ExpiredToken: the token has expired');
+  const failure = await failureOf(new StorageAccessError(place, 'the store refuses', { cause }));
+  assert.equal(failure.type, 'StorageAccess');
+  assert.equal(failure.nonRetryable, true);
+  assert.equal(failure.message, 's3://b/k: the store refuses: ExpiredToken: the token has expired');
+});
+
+test('a full disk is waited for, however long', async () => {
+  const failure = await failureOf(new Error('ENOSPC: no space left on device, write'), 1_000);
+  assert.deepEqual([failure.type, failure.nonRetryable], ['Unavailable', false]);
+});
+
+test('what the workflow must mend first is not tried as it is', async () => {
+  const failure = await failureOf(
+    new NightshiftError('ShardsMissing', 'not whole', { details: { epoch: 2 } }),
+  );
+  assert.deepEqual([failure.type, failure.nonRetryable], ['ShardsMissing', true]);
+  assert.deepEqual(failure.details, [{ epoch: 2 }]);
+});
+
+test('a defect is tried a few times', async () => {
+  assert.equal((await failureOf(new TypeError('no such thing'), fewTries - 1)).nonRetryable, false);
+  assert.equal((await failureOf(new TypeError('no such thing'), fewTries)).nonRetryable, true);
+});
+
+test('a trainer that crashes in native code is named with its signal, and tried again', async (t) => {
+  const { model, training } = trainingInputs().config;
+  const folder = await mkdtemp(join(tmpdir(), 'nightshift-crash-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const script = join(folder, 'crash.mjs');
+  await writeFile(script, 'process.kill(process.pid, "SIGSEGV")');
+  const died = await startTrainer(pathToFileURL(script), { model, training, classes: 2 }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const failure = await failureOf(died);
+  assert.deepEqual([failure.type, failure.nonRetryable], ['TrainerDied', false]);
+  assert.match(failure.message, /killed by SIGSEGV/);
+});
 
 /** How a step ends that is broken off for this reason. */
 async function endOf(reason: 'WORKER_SHUTDOWN' | 'CANCELLED'): Promise<unknown> {

@@ -1,39 +1,90 @@
-/** A trainer whose state is a number, for tests of where a segment begins and what it stores. */
+/** A trainer that computes no network: its state is a digest of every step taken and its learning rate. */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainerHost, WarmTrainer } from '../../activities/trainer-host.ts';
 import { NightshiftError } from '../../contract/failures.ts';
+import { decided } from '../../contract/timeline.ts';
 import type { Numerics } from '../../contract/timeline.ts';
 import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
-import type { FromTrainer, ToTrainer } from '../../model/trainer-messages.ts';
+import { learningRateAt } from '../../model/learning-rate.ts';
+import type { AdvanceRequest, FromTrainer, ToTrainer } from '../../model/trainer-messages.ts';
 import type { TrainerEvent } from '../../model/trainer-client.ts';
 
 export interface FakeTrainer extends TrainerHost {
-  /** The state it holds: how many steps it has seen. */
+  /** How many steps the state it holds has seen. */
   readonly state: number;
   /** What it was asked, in order. */
   readonly asked: ToTrainer[];
   /** Forgets its state, as a process does that was killed. */
   die(): void;
+  /** Dies once after so many steps, before it takes the next one or evaluates. */
+  dieAfter(step: number): void;
   /** The loss of the step after this one will not be a number. */
   divergeAfter(step: number): void;
 }
 
+interface State {
+  readonly step: number;
+  /** Another after any other way to this step. */
+  readonly bits: string;
+}
+
 export function openFakeTrainer(numerics: Numerics): FakeTrainer {
-  let state = Number.NaN;
+  let state: State = { step: Number.NaN, bits: '' };
+  /** The steps since the last saved state. */
+  let losses: number[] = [];
   let divergesAfter = Infinity;
+  const deaths = new Set<number>();
   const asked: ToTrainer[] = [];
+
+  function die(): void {
+    state = { step: Number.NaN, bits: '' };
+    trainer.stateKey = undefined;
+  }
+
+  function dieIfDue(): void {
+    if (!deaths.delete(state.step)) return;
+    const { step } = state;
+    die();
+    throw new NightshiftError('TrainerDied', `the trainer's process ended after step ${step}`);
+  }
+
+  function take(request: AdvanceRequest): void {
+    dieIfDue();
+    const { step, bits } = state;
+    if (step === divergesAfter) throw new NightshiftError('Diverged', `step ${step}: no loss`);
+    const next = createHash('sha256').update(`${bits} ${step} ${rateAt(request, step)}`);
+    state = { step: step + 1, bits: next.digest('hex') };
+    losses.push(Number.parseInt(state.bits.slice(0, 6), 16) / 2 ** 24);
+  }
+
+  function save(directory: string): TrainerEvent {
+    const { step } = state;
+    const folder = join(directory, String(step));
+    const sinceStep = step - losses.length;
+    mkdirSync(folder);
+    const [index, variables] = bundleFiles;
+    writeFileSync(join(folder, index), `the index of step ${step}`);
+    writeFileSync(join(folder, variables), JSON.stringify(state));
+    writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
+    writeFileSync(join(folder, ledgerFile), losses.map((_, at) => `${sinceStep + at}\n`).join(''));
+    losses = [];
+    return { type: 'saved', saved: { step, sinceStep, directory: folder, stallMs: 0 } };
+  }
 
   function answer(request: ToTrainer, onEvent: (event: TrainerEvent) => void): FromTrainer {
     if (request.type === 'load') {
       const { source } = request;
+      losses = [];
       state =
         source.kind === 'initial'
-          ? 0
-          : Number(readFileSync(join(source.prefix, '..', bundleFiles[1]), 'utf8'));
+          ? { step: 0, bits: `seed ${source.seed}` }
+          : (JSON.parse(readFileSync(join(source.prefix, '..', bundleFiles[1]), 'utf8')) as State);
       return { type: 'done' };
     }
     if (request.type === 'evaluate') {
+      dieIfDue();
       onEvent({ type: 'evaluating', samples: 1 });
       return { type: 'evaluated', evaluation: { samples: 1, loss: 1, accuracy: 0.5, top5: 1 } };
     }
@@ -44,27 +95,19 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     }
     if (request.type !== 'advance') throw new Error(`not expected: ${request.type}`);
     const { fromStep, toStep, saveAt, directory } = request.request;
-    if (state !== fromStep) throw new Error(`the state is that of step ${state}, not ${fromStep}`);
-    for (let since = state; state < toStep;) {
-      if (state === divergesAfter) throw new NightshiftError('Diverged', `step ${state}: no loss`);
-      state += 1;
-      onEvent({ type: 'step', step: state, loss: 1, learningRate: 0.1, imagesPerSecond: 1 });
-      if (!saveAt.includes(state)) continue;
-      const folder = join(directory, String(state));
-      mkdirSync(folder);
-      for (const name of bundleFiles) writeFileSync(join(folder, name), String(state));
-      writeFileSync(join(folder, lossesFile), new Uint8Array(4 * (state - since)));
-      writeFileSync(join(folder, ledgerFile), '');
-      onEvent({
-        type: 'saved',
-        saved: { step: state, sinceStep: since, directory: folder, stallMs: 0 },
-      });
-      since = state;
+    if (state.step !== fromStep) {
+      throw new Error(`the state is that of step ${state.step}, not ${fromStep}`);
+    }
+    while (state.step < toStep) {
+      take(request.request);
+      const { step } = state;
+      onEvent({ type: 'step', step, loss: 1, learningRate: 0.1, imagesPerSecond: 1 });
+      if (saveAt.includes(step)) onEvent(save(directory));
     }
     const images = toStep - fromStep;
     return {
       type: 'advanced',
-      step: state,
+      step: state.step,
       loss: 1,
       why: 'reached',
       images,
@@ -91,13 +134,11 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   return {
     asked,
     get state() {
-      return state;
+      return state.step;
     },
+    dieAfter: (step) => void deaths.add(step),
     divergeAfter: (step) => void (divergesAfter = step),
-    die() {
-      state = Number.NaN;
-      trainer.stateKey = undefined;
-    },
+    die,
     async use(_, work) {
       try {
         return await work(trainer);
@@ -109,4 +150,11 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     useWarm: (_, work) => work(trainer),
     close: () => undefined,
   };
+}
+
+/** As the training loop has it. */
+function rateAt({ training, timeline, plan }: AdvanceRequest, step: number): number {
+  const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
+  const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
+  return scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
 }

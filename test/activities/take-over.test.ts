@@ -52,7 +52,7 @@ beforeEach(async () => {
   await writeRunRecord(store, {
     run: inputs.run,
     workflowId: 'nightly',
-    execution: { startedAt: 1, revision: 3 },
+    execution: { id: 'a', at: 1, revision: 3 },
     preset: 'quickstart',
     ...{ inputs, timeline, validations, step: 30 },
   });
@@ -101,6 +101,18 @@ test('a newest state that is damaged is passed over, and what it had reached is 
   assert.equal(takeover?.origin?.step, 20);
   assert.equal(takeover.step, 30);
   assert.deepEqual(takeover.timeline, timeline);
+});
+
+test('what was validated beyond the state and is lost is validated again, under the same decisions', async () => {
+  await flip(stateKey(30));
+  await flip(stateKey(20));
+  const { takeover } = await resolve({ resumeFrom: 'nightly' });
+  assert.deepEqual([takeover?.origin?.step, takeover?.step], [10, 20]);
+  assert.deepEqual(takeover?.timeline, timeline);
+  assert.deepEqual(
+    takeover?.validations.map(({ step }) => step),
+    [10],
+  );
 });
 
 test('a record that is damaged or lost is made up for by the newest checkpoint', async () => {
@@ -181,11 +193,11 @@ test('what can not be gone on with is refused', async () => {
 });
 
 test('a record of an execution that was reset is not written over by it', async () => {
-  const late = (startedAt: number, revision: number, step: number) => ({
-    ...{ run: inputs.run, workflowId: 'nightly', execution: { startedAt, revision } },
+  const late = (id: string, at: number, revision: number, step: number) => ({
+    ...{ run: inputs.run, workflowId: 'nightly', execution: { id, at, revision } },
     ...{ preset: 'quickstart', inputs, timeline, validations, step },
   });
-  await writeRunRecord(store, late(2, 0, 20));
-  await writeRunRecord(store, late(1, 9, 30));
+  await writeRunRecord(store, late('b', 3, 0, 20));
+  await writeRunRecord(store, late('a', 2, 9, 30));
   assert.equal((await resolve({ resumeFrom: 'nightly' })).takeover?.step, 20);
 });

@@ -64,3 +64,18 @@ test('at the end of a process all runs are waited for, but not for ever', async 
   await uploads.drained(20);
   assert.equal(uploads.durable('run')?.step, 1);
 });
+
+test('a clock that is set does not change the age of what is durable', async (t) => {
+  const uploads = openUploads();
+  uploads.ageSeconds('run');
+  for (const jumpMs of [-3_600_000, 3_600_000]) {
+    const now = Date.now() + jumpMs;
+    t.mock.method(Date, 'now', () => now);
+    const seconds = uploads.ageSeconds('run');
+    assert.ok(seconds >= 0 && seconds < 60, `${seconds} s`);
+    uploads.add(await savedState(1), async () => undefined);
+    await uploads.settled('run');
+    t.mock.restoreAll();
+    assert.ok(uploads.ageSeconds('run') >= 0 && uploads.ageSeconds('run') < 60);
+  }
+});

@@ -10,7 +10,7 @@ import { checkpointChain, readLedger, readLosses } from '../../model/run-trace.t
 import { openMemoryStore } from '../../storage/memory.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
-test('losses and ledger are read along the chain of checkpoints, in the order of the steps', async (t) => {
+test('losses and ledger are read along the chain of checkpoints, and losses that are lost are no numbers', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'nightshift-trace-'));
   t.after(() => rm(directory, { recursive: true }));
   const store = openMemoryStore();
@@ -38,4 +38,8 @@ test('losses and ledger are read along the chain of checkpoints, in the order of
     (await checkpointChain(store, at(3))).map(({ step }) => step),
     [2, 3],
   );
+
+  const [first] = await checkpointChain(store, at(3));
+  await store.delete([first!.files.find(({ name }) => name === lossesFile)!.key]);
+  assert.deepEqual(await readLosses(store, at(3)), [Number.NaN, Number.NaN, 0.5]);
 });

@@ -8,19 +8,25 @@ import { madeImage, realCifar } from '../data/support.ts';
 
 /** The path of an archive with at least 300 images of ten classes. */
 export async function cifarArchive(): Promise<string> {
-  if (realCifar) return realCifar;
+  return realCifar ?? madeArchive(200);
+}
+
+/** An archive of made images, so many in each of its two files. */
+export async function madeArchive(imagesPerFile: number): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'nightshift-cifar-'));
   const folder = join(root, 'cifar-10-batches-bin');
   await mkdir(folder);
   for (const [file, first] of [
     ['data_batch_1.bin', 0],
-    ['test_batch.bin', 200],
+    ['test_batch.bin', imagesPerFile],
   ] as const) {
-    const records = Array.from({ length: 200 }, (_, index) =>
+    const records = Array.from({ length: imagesPerFile }, (_, index) =>
       encodeCifarRecord((first + index) % 10, madeImage(first + index)),
     );
     await writeFile(join(folder, file), Buffer.concat(records));
   }
+  const names = Array.from({ length: 10 }, (_, label) => `class ${label}\n`);
+  await writeFile(join(folder, 'batches.meta.txt'), names.join(''));
   const path = join(root, 'made.tar.gz');
   execFileSync('tar', ['czf', path, '-C', root, 'cifar-10-batches-bin']);
   return path;

@@ -57,6 +57,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     trainSteps: async (input) => segmentTo(input),
     handBack: nothing,
     predictShard: nothing,
+    sweepStore: async () => ({ objects: 0, bytes: 0, uploads: 0 }),
     writeReport: async ({ inputs, trained }) =>
       ({
         run: inputs.run,

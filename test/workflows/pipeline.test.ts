@@ -1,82 +1,21 @@
 /** The workflow on a real Temporal server, with activities that fail as the test says. */
 import { ApplicationFailure } from '@temporalio/activity';
-import { Client, Connection } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-} from '@temporalio/worker';
-import type { WorkflowBundle } from '@temporalio/worker';
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import type { FailureType } from '../../contract/failures.ts';
-import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
-import type { RunProgress, RunResult } from '../../contract/progress.ts';
 import type { PartedStage, TrainStepsInput } from '../../contract/stages.ts';
-import { progressQuery } from '../../workflows/messages.ts';
-import { startTestTemporal } from '../support/servers.ts';
 import { numerics } from '../support/training-inputs.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
+import { openHarness, training, until } from './harness.ts';
+import type { Harness } from './harness.ts';
 
-let temporal: Awaited<ReturnType<typeof startTestTemporal>>;
-let connection: NativeConnection;
-let client: Client;
-let workflowBundle: WorkflowBundle;
-
-before(async () => {
-  // The failures made here are no news.
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
-  temporal = await startTestTemporal();
-  connection = await NativeConnection.connect({ address: temporal.address });
-  client = new Client({ connection: await Connection.connect({ address: temporal.address }) });
-  workflowBundle = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
-  });
-});
-after(async () => {
-  await client.connection.close();
-  await connection.close();
-  await temporal.stop();
-});
-
-/** Four epochs of three steps, each validated at its end. */
-const training = { batchSize: 20, epochs: 4, validateEverySteps: 3 };
-
-/** Runs the pipeline with these activities in place of those that do nothing, and replays its history. */
-async function run(
-  own: Partial<Activities>,
-  input: object = { training },
-): Promise<{ result: RunResult; progress: RunProgress }> {
-  const activities = fakeActivities(own);
-  const workers = await Promise.all(
-    [cpuQueue, gpuQueue].map((taskQueue) =>
-      Worker.create({ connection, workflowBundle, activities, taskQueue }),
-    ),
-  );
-  const running = workers.map((worker) => worker.run());
-  try {
-    const handle = await client.workflow.start('trainingPipeline', {
-      workflowId: randomUUID(),
-      taskQueue: cpuQueue,
-      args: [input],
-      workflowExecutionTimeout: '1 minute',
-    });
-    const result = (await handle.result()) as RunResult;
-    const progress = await handle.query(progressQuery);
-    await Worker.runReplayHistory({ workflowBundle }, await handle.fetchHistory());
-    return { result, progress };
-  } finally {
-    for (const worker of workers) worker.shutdown();
-    await Promise.all(running);
-  }
-}
+let harness: Harness;
+const run: Harness['run'] = (...how) => harness.run(...how);
+before(async () => void (harness = await openHarness()));
+after(() => harness.stop());
 
 /** A failure as an activity throws it; it is not tried again by Temporal. */
 const failure = (type: FailureType, details: unknown[] = []): ApplicationFailure =>
@@ -258,4 +197,30 @@ test('the best state that is durable is kept until a better one is', async () =>
     trainSteps: async (input) => segmentTo(input, { durableStep: input.reachedStep }),
   });
   assert.deepEqual(kept, [[], [3], [6, 3], [9, 6], [12, 9]]);
+});
+
+test('a sweep of the store that fails is said, and fails no run', async () => {
+  const { result, progress } = await run({
+    sweepStore: () => durable(() => Promise.reject(new Error('no listing'))),
+  });
+  assert.equal(result.steps, 12);
+  const said = 'orphans of lost attempts were left in the store: no listing';
+  assert.equal(progress.lastProblem?.message, said);
+});
+
+test('a sweep that takes long is left to the next run', async () => {
+  let told = false;
+  const startedAt = performance.now();
+  const { result, progress } = await run({
+    sweepStore: () =>
+      durable(async ({ signal }) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        told = true;
+        throw new Error('stopped');
+      }),
+  });
+  assert.equal(result.steps, 12);
+  assert.equal(progress.lastProblem, undefined);
+  assert.ok(performance.now() - startedAt < 30_000);
+  await until(() => told);
 });

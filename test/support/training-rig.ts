@@ -1,0 +1,60 @@
+/** The real activities of training over a trainer that computes nothing: for what a run stores and goes on from. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { durable } from '../../activities/durable.ts';
+import { keepMilestone } from '../../activities/keep-milestone.ts';
+import { resolveConfig } from '../../activities/resolve-config.ts';
+import { describeStage } from '../../activities/stages.ts';
+import { trainSteps } from '../../activities/train-steps.ts';
+import { digestOf } from '../../data/digest.ts';
+import { readCheckpoint, stateDigest } from '../../model/checkpoint.ts';
+import { openMemoryStore } from '../../storage/memory.ts';
+import type { ObjectStore } from '../../storage/store.ts';
+import { fakeActivities } from '../workflows/fake-activities.ts';
+import type { Activities } from '../workflows/fake-activities.ts';
+import { openTrainingWorker, sealWithoutShards } from './training-worker.ts';
+import type { TrainingWorker } from './training-worker.ts';
+
+export interface TrainingRig {
+  readonly store: ObjectStore;
+  /** For the workflow; data stages are sealed without any file. */
+  readonly activities: Partial<Activities>;
+  /** Another worker, which knows only what is in the store; the next segment is its. */
+  newWorker(): Promise<TrainingWorker>;
+  remove(): Promise<void>;
+}
+
+export async function openTrainingRig(store = openMemoryStore()): Promise<TrainingRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'nightshift-rig-'));
+  const newWorker = async (): Promise<TrainingWorker> =>
+    (services = await openTrainingWorker(store, folder));
+  let services: TrainingWorker;
+  await newWorker();
+
+  const usual = fakeActivities({});
+  return {
+    store,
+    newWorker,
+    activities: {
+      resolveConfig: (input) => durable(() => resolveConfig({ store }, input)),
+      keepMilestone: (input) => durable(() => keepMilestone({ store }, input)),
+      trainSteps: (input) => durable((step) => trainSteps(services, input, step)),
+      async sealStage(stage) {
+        if (stage.kind === 'predictions') return;
+        const isBase = stage.kind === 'base';
+        const digest = isBase ? digestOf(stage) : (await describeStage(store, stage)).digest;
+        await sealWithoutShards(store, digest);
+      },
+      async writeReport(request) {
+        const { best, last } = request.trained;
+        return {
+          ...(await usual.writeReport(request)),
+          modelDigest: stateDigest(await readCheckpoint(store, best.checkpoint)),
+          finalDigest: stateDigest(await readCheckpoint(store, last)),
+        };
+      },
+    },
+    remove: () => rm(folder, { recursive: true }),
+  };
+}

@@ -1,0 +1,116 @@
+/** The workflow's code on a real Temporal server, with its workers in this process and the activities that a test gives. */
+import { Client, Connection } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { History } from '@temporalio/common/lib/proto-utils.js';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+} from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
+import type { RunProgress, RunResult } from '../../contract/progress.ts';
+import { progressQuery } from '../../workflows/messages.ts';
+import { startTestTemporal } from '../support/servers.ts';
+import { fakeActivities } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
+
+/** Four epochs of three steps, each validated at its end. */
+export const training = { batchSize: 20, epochs: 4, validateEverySteps: 3 };
+
+/** Of a run that has ended. */
+export interface Ended {
+  readonly result: RunResult;
+  readonly progress: RunProgress;
+  readonly history: History;
+}
+
+export interface Harness {
+  readonly client: Client;
+  readonly workflowBundle: WorkflowBundle;
+  /** What workers have warned of, in order. */
+  readonly warnings: string[];
+  /** Runs the pipeline to its end while `meanwhile` does something to it, and replays its history. */
+  run(
+    own: Partial<Activities>,
+    input?: object,
+    meanwhile?: (handle: WorkflowHandle) => Promise<unknown>,
+  ): Promise<Ended>;
+  stop(): Promise<void>;
+}
+
+export const bundleWorkflows = (): Promise<WorkflowBundle> =>
+  bundleWorkflowCode({
+    logger: new DefaultLogger('WARN'),
+    workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
+  });
+
+/** `address`: of a server that the test has started itself. */
+export async function openHarness(address?: string): Promise<Harness> {
+  const warnings: string[] = [];
+  // The failures made here are no news.
+  const logger = new DefaultLogger('WARN', ({ message }) => void warnings.push(message));
+  Runtime.install({ logger });
+  const temporal = address === undefined ? await startTestTemporal() : undefined;
+  const server = { address: address ?? temporal!.address };
+  const connection = await NativeConnection.connect(server);
+  const client = new Client({ connection: await Connection.connect(server) });
+  const workflowBundle = await bundleWorkflows();
+  return {
+    client,
+    workflowBundle,
+    warnings,
+    async run(own, input = { training }, meanwhile = async () => undefined) {
+      const activities = fakeActivities(own);
+      const workers = await Promise.all(
+        [cpuQueue, gpuQueue].map((taskQueue) =>
+          Worker.create({
+            ...{ connection, workflowBundle, activities, taskQueue },
+            // A cancellation is heard at the next heartbeat.
+            maxHeartbeatThrottleInterval: 100,
+          }),
+        ),
+      );
+      const running = workers.map((worker) => worker.run());
+      try {
+        const handle = await client.workflow.start('trainingPipeline', {
+          workflowId: randomUUID(),
+          taskQueue: cpuQueue,
+          args: [input],
+          workflowExecutionTimeout: '1 minute',
+        });
+        await Promise.race([meanwhile(handle), untilBroken(handle)]);
+        // A reset makes another execution, which is the run from then on.
+        const latest = client.workflow.getHandle(handle.workflowId);
+        const result = (await latest.result()) as RunResult;
+        const progress = await latest.query(progressQuery);
+        const history = await latest.fetchHistory();
+        await Worker.runReplayHistory({ workflowBundle }, history);
+        return { result, progress, history };
+      } finally {
+        for (const worker of workers) worker.shutdown();
+        await Promise.all(running);
+      }
+    },
+    async stop() {
+      await client.connection.close();
+      await connection.close();
+      await temporal?.stop();
+    },
+  };
+}
+
+/** Throws what the workflow fails with. */
+function untilBroken(handle: WorkflowHandle): Promise<never> {
+  return new Promise((_, reject) => void handle.result().catch(reject));
+}
+
+/** Resolves once it holds. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(20);
+}

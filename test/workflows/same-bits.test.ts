@@ -1,0 +1,203 @@
+/** Whatever happened on the way, a run ends with the same bits: the real workflow and the real activities of training. */
+import type { WorkflowHandle } from '@temporalio/client';
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
+import { runRecordKey, stepOfCheckpointKey } from '../../contract/keys.ts';
+import { checkpointManifestSchema, runRecordSchema } from '../../contract/manifests.ts';
+import type { CheckpointManifest } from '../../contract/manifests.ts';
+import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
+import { readManifest } from '../../storage/commit.ts';
+import { readPointer } from '../../storage/pointer.ts';
+import { setLearningRateUpdate } from '../../workflows/messages.ts';
+import { damages } from '../support/damage.ts';
+import { openTrainingRig } from '../support/training-rig.ts';
+import type { TrainingRig } from '../support/training-rig.ts';
+import type { Activities } from './fake-activities.ts';
+import { openHarness, training, until } from './harness.ts';
+import type { Harness } from './harness.ts';
+
+let harness: Harness;
+let rig: TrainingRig;
+let undisturbed: string;
+before(async () => {
+  harness = await openHarness();
+  const other = await openTrainingRig();
+  ({ finalDigest: undisturbed } = (await harness.run(other.activities, input)).result);
+  await other.remove();
+});
+after(() => harness.stop());
+beforeEach(async () => void (rig = await openTrainingRig()));
+afterEach(() => rig.remove());
+
+/** From its second validation on, each one lowers the rate. */
+const input = { training: { ...training, plateau: { patience: 1, factor: 0.5 } } };
+
+/** Calls `disturb` once, before the segment that goes on from this step. */
+function disturbedAt(step: number, disturb: (run: string) => Promise<void>): Partial<Activities> {
+  let done = false;
+  return {
+    ...rig.activities,
+    async trainSteps(request) {
+      if (request.reachedStep === step && !done) {
+        done = true;
+        await disturb(request.inputs.run);
+      }
+      return rig.activities.trainSteps!(request);
+    },
+  };
+}
+
+/** The keys of the run's checkpoints, by their steps; of several lineages the last listed. */
+async function checkpointKeys(run: string): Promise<Map<number, string>> {
+  const keys = new Map<number, string>();
+  for await (const { key } of rig.store.list(`runs/${run}/`)) {
+    const step = stepOfCheckpointKey(key);
+    if (step !== undefined) keys.set(step, key);
+  }
+  return keys;
+}
+
+const readDeep = (key: string): Promise<CheckpointManifest | undefined> =>
+  readManifest(rig.store, key, checkpointManifestSchema, { deep: true });
+
+/** The segments go to the steps 3, 6, 9 and 12. */
+const deaths: readonly (readonly [string, number[]])[] = [
+  ["at its first step, a segment's first and last, the run's last", [0, 3, 8, 11]],
+  ['in the middle, in a validation, in that of the last step', [1, 4, 6, 12]],
+];
+for (const [when, steps] of deaths) {
+  test(`a run whose trainer dies ${when} ends with the same bits`, async () => {
+    const { trainer } = await rig.newWorker();
+    for (const step of steps) trainer.dieAfter(step);
+    const { result } = await harness.run(rig.activities, input);
+    assert.equal(result.finalDigest, undisturbed);
+    assert.equal(result.steps, 12);
+    assert.ok(result.resumes >= 3);
+  });
+}
+
+describe('a damaged checkpoint', () => {
+  for (const [damage, hurt] of Object.entries(damages)) {
+    for (const object of ['manifest.json', ...bundleFiles, lossesFile, ledgerFile]) {
+      test(`with ${object}: ${damage}: is passed over, and written anew two decisions later`, async () => {
+        harness.warnings.length = 0;
+        const disturb = async (run: string): Promise<void> => {
+          const keys = await checkpointKeys(run);
+          for (const step of [6, 9]) {
+            const key = keys.get(step)!;
+            const { files } = (await readDeep(key))!;
+            await hurt(rig.store, files.find(({ name }) => name === object)?.key ?? key);
+          }
+          await rig.newWorker();
+        };
+        const { result } = await harness.run(disturbedAt(9, disturb), input);
+        assert.equal(result.finalDigest, undisturbed);
+        assert.equal(result.resumes, 1);
+        const said = harness.warnings.filter((warning) => warning.includes("can't be used"));
+        const seen = object === 'manifest.json' && damage === 'gone' ? [] : [9, 6];
+        assert.deepEqual(
+          said.map((warning) => Number(/step (\d+)/.exec(warning)![1])),
+          seen,
+        );
+        const generations = [];
+        for (const [step, key] of await checkpointKeys(result.run)) {
+          const manifest = (await readDeep(key))!;
+          if (step === 6 || step === 9) generations.push(manifest.generation);
+        }
+        assert.deepEqual(generations, seen.length === 0 ? [0, 0] : [1, 1]);
+      });
+    }
+  }
+
+  test('when all are damaged the run begins anew, and says so', async () => {
+    harness.warnings.length = 0;
+    const disturb = async (run: string): Promise<void> => {
+      for (const key of (await checkpointKeys(run)).values()) {
+        await damages['a byte flipped']!(rig.store, key);
+      }
+      await rig.newWorker();
+    };
+    const { result } = await harness.run(disturbedAt(9, disturb), input);
+    assert.equal(result.finalDigest, undisturbed);
+    assert.ok(
+      harness.warnings.some((warning) =>
+        warning.includes('no usable checkpoint, begins again at step 0, 9 steps lost'),
+      ),
+    );
+  });
+});
+
+/** Before the segment from step 3 on, waits until the rate is set; each segment is a new worker's. */
+function settingRate(): Partial<Activities> & { letGo(): void; waits(): boolean } {
+  let [waits, held] = [false, true];
+  return {
+    ...rig.activities,
+    async trainSteps(request) {
+      if (request.reachedStep === 3) {
+        waits = true;
+        await until(() => !held);
+      }
+      const segment = await rig.activities.trainSteps!(request);
+      await rig.newWorker();
+      return segment;
+    },
+    letGo: () => void (held = false),
+    waits: () => waits,
+  };
+}
+
+async function setRate(handle: WorkflowHandle, steered: ReturnType<typeof settingRate>) {
+  await until(() => steered.waits());
+  await handle.executeUpdate(setLearningRateUpdate, { args: [0.5] });
+  steered.letGo();
+}
+
+/** As the UI's Reset: back to where the workflow was about to train from this step on. */
+async function resetTo(handle: WorkflowHandle, reachedStep: number): Promise<WorkflowHandle> {
+  const { events } = await handle.fetchHistory();
+  const segments = (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) =>
+    scheduled?.activityType?.name === 'trainSteps' ? [scheduled] : [],
+  );
+  const segment = segments.find(
+    ({ input: payloads }) =>
+      (JSON.parse(Buffer.from(payloads!.payloads![0]!.data!).toString()) as { reachedStep: number })
+        .reachedStep === reachedStep,
+  )!;
+  const { workflowId, firstExecutionRunId } = handle as WorkflowHandle & {
+    firstExecutionRunId: string;
+  };
+  await harness.client.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId, runId: firstExecutionRunId },
+    workflowTaskFinishEventId: segment.workflowTaskCompletedEventId!,
+    requestId: crypto.randomUUID(),
+    reason: 'test',
+  });
+  return harness.client.workflow.getHandle(workflowId);
+}
+
+test('a run that was reset and given another rate takes nothing of the abandoned branch', async () => {
+  const reference = settingRate();
+  const expected = await harness.run(reference, input, (handle) => setRate(handle, reference));
+  await rig.remove();
+  rig = await openTrainingRig();
+
+  let abandoned = '';
+  let activities: Partial<Activities> = rig.activities;
+  const { result } = await harness.run(
+    { ...rig.activities, trainSteps: (request) => activities.trainSteps!(request) },
+    input,
+    async (handle) => {
+      ({ finalDigest: abandoned } = (await handle.result()) as { finalDigest: string });
+      const steered = settingRate();
+      activities = steered;
+      await setRate(await resetTo(handle, 3), steered);
+    },
+  );
+  assert.notEqual(result.finalDigest, abandoned);
+  assert.equal(result.finalDigest, expected.result.finalDigest);
+  const record = await readPointer(rig.store, runRecordKey(result.run), runRecordSchema);
+  assert.equal(record?.step, 12);
+  const rates = (record.timeline as { learningRate?: number }[]).map((one) => one.learningRate);
+  assert.ok(rates.includes(0.5), 'the record is the new branch’s');
+});

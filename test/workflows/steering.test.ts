@@ -1,0 +1,219 @@
+/** What a user tells a run on a real Temporal server: pause, resume, another learning rate, cancel. */
+import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { isCancellation } from '@temporalio/workflow';
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { durable } from '../../activities/durable.ts';
+import { NightshiftError } from '../../contract/failures.ts';
+import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
+import {
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  setLearningRateUpdate,
+} from '../../workflows/messages.ts';
+import { numerics } from '../support/training-inputs.ts';
+import { segmentTo } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
+import { openHarness, training, until } from './harness.ts';
+import type { Harness } from './harness.ts';
+
+let harness: Harness;
+const run: Harness['run'] = (...how) => harness.run(...how);
+before(async () => void (harness = await openHarness()));
+after(() => harness.stop());
+
+/** A segment that trains until it is stopped, then needs a while to save and hand back. */
+function segmentUntilStopped(onHandedBack: () => void): Promise<Segment> {
+  return durable(async (step) => {
+    while (!step.signal.aborted) {
+      step.report('training');
+      await sleep(30);
+    }
+    await sleep(300);
+    onHandedBack();
+    throw new Error('stopped');
+  });
+}
+
+/** Segments that come to their end, but for the first one to step 6: it is stopped. */
+function stoppedBeforeStep6(asked: TrainStepsInput[]) {
+  let [training6, handedBack] = [false, false];
+  const trainSteps: Activities['trainSteps'] = (input) => {
+    asked.push(input);
+    if (input.toStep !== 6 || training6) return Promise.resolve(segmentTo(input));
+    training6 = true;
+    return segmentUntilStopped(() => void (handedBack = true));
+  };
+  return {
+    trainSteps,
+    trainsTo6: () => until(() => training6),
+    handedBack: () => handedBack,
+  };
+}
+
+test('a pause stops the segment, is answered once it has handed back, and holds until `resume`', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { trainSteps, trainsTo6, handedBack } = stoppedBeforeStep6(asked);
+  const { result } = await run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    await handle.executeUpdate(pauseUpdate);
+    assert.ok(handedBack());
+    assert.equal((await handle.query(progressQuery)).paused, true);
+    await sleep(300);
+    assert.equal(asked.at(-1)!.toStep, 6, 'nothing trains meanwhile');
+    await handle.executeUpdate(resumeUpdate);
+  });
+  assert.deepEqual(
+    asked.map(({ reachedStep, toStep }) => [reachedStep, toStep]),
+    [
+      [0, 3],
+      [3, 6],
+      [3, 6],
+      [6, 9],
+      [9, 12],
+    ],
+  );
+  assert.equal(result.steps, 12);
+});
+
+test('`resume` before the paused segment has handed back lets the run go on', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  const { result, progress } = await run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    const paused = handle.executeUpdate(pauseUpdate);
+    await until(async () => (await handle.query(progressQuery)).paused === true);
+    await handle.executeUpdate(resumeUpdate);
+    await paused;
+  });
+  assert.equal(result.steps, 12);
+  assert.equal(progress.lastProblem, undefined);
+});
+
+test('a segment that comes to its end while it is told to pause is not lost', async () => {
+  const asked: number[] = [];
+  let holds = true;
+  await run(
+    {
+      async trainSteps(input) {
+        asked.push(input.toStep);
+        if (input.toStep === 6) await until(() => !holds);
+        return segmentTo(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(() => asked.includes(6));
+      const paused = handle.executeUpdate(pauseUpdate);
+      await until(async () => (await handle.query(progressQuery)).paused === true);
+      holds = false;
+      await paused;
+      assert.equal((await handle.query(progressQuery)).training?.step, 6);
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  assert.deepEqual(asked, [3, 6, 9, 12]);
+});
+
+test('what makes no sense is refused, and says why', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  await run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    const refused = (update: Promise<unknown>, problem: RegExp) =>
+      assert.rejects(update, (error) => {
+        assert.ok(error instanceof WorkflowUpdateFailedError);
+        assert.match((error.cause as Error).message, problem);
+        return true;
+      });
+    await refused(handle.executeUpdate(resumeUpdate), /the run is not paused/);
+    await refused(
+      handle.executeUpdate(setLearningRateUpdate, { args: [-1] }),
+      /learning rate -1: must be a number above 0/,
+    );
+    await handle.executeUpdate(pauseUpdate);
+    await refused(handle.executeUpdate(pauseUpdate), /the run is paused already/);
+    await handle.executeUpdate(resumeUpdate);
+  });
+});
+
+test('a learning rate that is set holds from the next milestone on, also on another hardware', async () => {
+  const timelines: TrainStepsInput['timeline'][] = [];
+  let isSet = false;
+  const other = { ...numerics, threads: 8 };
+  await run(
+    {
+      trainSteps: (input) =>
+        durable(async () => {
+          timelines.push(input.timeline);
+          if (input.toStep === 6) await until(() => isSet);
+          if (input.toStep === 12 && !input.timeline.some((one) => one.numerics === other)) {
+            const details = { numerics: other, step: 4 };
+            if (input.timeline.length === 2) {
+              throw new NightshiftError('NumericsDiffer', 'another machine', { details });
+            }
+          }
+          return segmentTo(input);
+        }),
+    },
+    { training },
+    async (handle) => {
+      await until(() => timelines.length === 2);
+      await handle.executeUpdate(setLearningRateUpdate, { args: [0.05] });
+      isSet = true;
+    },
+  );
+  const start = { fromStep: 0, numerics };
+  assert.deepEqual(timelines[1], [start], 'the segment under way keeps its rate');
+  assert.deepEqual(timelines[2], [start, { fromStep: 6, learningRate: 0.05 }]);
+  assert.deepEqual(timelines.at(-1), [
+    start,
+    { fromStep: 4, numerics: other },
+    { fromStep: 6, learningRate: 0.05 },
+  ]);
+});
+
+test('a plateau lowers the rate by a decision at the step that was validated', async () => {
+  const timelines: TrainStepsInput['timeline'][] = [];
+  await run(
+    {
+      async trainSteps(input) {
+        timelines.push(input.timeline);
+        const { validation, ...segment } = segmentTo(input);
+        return { ...segment, validation: validation && { ...validation, accuracy: 0.5 } };
+      },
+    },
+    { training: { ...training, plateau: { patience: 1, factor: 0.5 } } },
+  );
+  const start = { fromStep: 0, numerics };
+  assert.deepEqual(timelines, [
+    [start],
+    [start],
+    [start, { fromStep: 6, learningRateFactor: 0.5 }],
+    [start, { fromStep: 6, learningRateFactor: 0.5 }, { fromStep: 9, learningRateFactor: 0.25 }],
+  ]);
+});
+
+test('a run that is cancelled ends cancelled, once its segment has handed back', async () => {
+  const { trainSteps, trainsTo6, handedBack } = stoppedBeforeStep6([]);
+  const cancelled = run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    await handle.cancel();
+  });
+  await assert.rejects(cancelled, (error) => {
+    assert.ok(error instanceof WorkflowFailedError);
+    assert.ok(isCancellation(error.cause));
+    return true;
+  });
+  assert.ok(handedBack());
+});
+
+test('a paused run can be cancelled', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  const cancelled = run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    await handle.executeUpdate(pauseUpdate);
+    await handle.cancel();
+  });
+  await assert.rejects(cancelled, WorkflowFailedError);
+});

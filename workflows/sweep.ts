@@ -1,0 +1,31 @@
+/** The store is swept beside what a run does last: that neither fails the run nor holds it up for long. */
+import { CancellationScope, condition, isCancellation, log } from '@temporalio/workflow';
+import { housekeeping } from './activities.ts';
+import { rootCause } from './progress.ts';
+import type { Progress } from './progress.ts';
+
+/** For what is left to do when the run has done all else; the next run goes on with it. */
+const longestWait = '10 seconds';
+
+/** Begins; the answer ends it. */
+export function sweepBeside(progress: Progress): () => Promise<void> {
+  const scope = new CancellationScope();
+  let ended = false;
+  const sweep = async (): Promise<void> => {
+    try {
+      await scope.run(() => housekeeping.sweepStore());
+    } catch (failure) {
+      if (isCancellation(failure)) return;
+      const { message } = rootCause(failure as Error);
+      log.warn('the store was not swept', { message });
+      progress.problem(`orphans of lost attempts were left in the store: ${message}`);
+    } finally {
+      ended = true;
+    }
+  };
+  void sweep();
+  return async () => {
+    await condition(() => ended, longestWait);
+    scope.cancel();
+  };
+}
