@@ -16,8 +16,9 @@ export async function predictShard(
   step: Step,
 ): Promise<void> {
   const { stage, part } = input;
-  const { model, training } = stage.config;
-  const program = { model, training, classes: stage.classes.length };
+  const { config, classes, conventions } = stage;
+  const { model, training } = config;
+  const program = { model, training, classes: classes.length, conventions };
   await makePart(services.store, input, step, async () => {
     const directory = await mkdtemp(join(services.scratch, 'predict-'));
     try {

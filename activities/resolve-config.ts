@@ -5,6 +5,7 @@ import type { Config } from '../contract/config.ts';
 import { defaultPreset, presetNames, presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
 import type { Takeover } from '../contract/stages.ts';
+import { weightsPlace } from '../contract/weights.ts';
 import { readRunRecord } from '../model/run-record.ts';
 import { invalid } from './invalid-config.ts';
 import type { DataServices } from './services.ts';
@@ -104,7 +105,8 @@ function* conflictsOf({ dataset, model, training, augment }: Config): Generator<
   if (model.weights === 'none' && model.trainable !== 'all') {
     yield `model.trainable: '${model.trainable}' freezes convolutions that model.weights 'none' leaves random; use 'all', or give weights`;
   }
-  if (model.weights !== 'none' && model.stem === 'small') {
+  const { kind } = weightsPlace(model.weights);
+  if ((kind === 'imagenet' || kind === 'file') && model.stem === 'small') {
     yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
   }
   if (augment.cropPadding * 2 >= model.imageSize) {

@@ -144,7 +144,7 @@ async function loadInitialState(
     await client.ask({ type: 'load', source: { kind: 'initial', seed } });
     return;
   }
-  const key = stageManifestKey(inputs.weights);
+  const key = stageManifestKey(inputs.weights.digest);
   const { files } = await required(store, key, weightsManifestSchema);
   const file = await cache.fetch(files[0]!, store);
   try {

@@ -80,10 +80,12 @@ export async function describeStage(
     }
     case 'predictions': {
       const { classes, samples, shards } = await readShardSet(store, stage.base);
-      const { model, training } = stage.config;
+      const { config, conventions } = stage;
+      const { model, training } = config;
       const inputs = [stage.base, await modelDigest(store, stage)];
+      const parameters = { model, conventions, precision: training.precision };
       return {
-        ...identify('predictions/1', { model, precision: training.precision }, inputs),
+        ...identify('predictions/2', parameters, inputs),
         classes,
         samples,
         parts: shards.length,

@@ -10,7 +10,7 @@ import { NightshiftError } from '../contract/failures.ts';
 import { isValidated, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
-import { augmentedShards } from '../contract/stages.ts';
+import { augmentedShards, conventionsOf } from '../contract/stages.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
@@ -57,10 +57,11 @@ export async function trainSteps(
   });
 }
 
-export const programOf = ({ config, classes }: TrainingInputs): ProgramRequest => ({
-  ...{ model: config.model, training: config.training },
-  classes: classes.length,
-});
+export const programOf = (inputs: TrainingInputs): ProgramRequest => {
+  const { model, training } = inputs.config;
+  const classes = inputs.classes.length;
+  return { model, training, classes, conventions: conventionsOf(inputs) };
+};
 
 const isDiverged = (error: unknown): error is NightshiftError =>
   error instanceof NightshiftError && error.type === 'Diverged';

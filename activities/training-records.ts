@@ -67,7 +67,13 @@ function featuresOf(
   { client }: WarmTrainer,
 ): FeatureShards {
   const numerics = { ...client.numerics, graph: client.featureGraph };
-  return { kind: 'features', images, weights, seed: config.seed, numerics };
+  return {
+    kind: 'features',
+    images,
+    weights: weights?.digest ?? null,
+    seed: config.seed,
+    numerics,
+  };
 }
 
 /** Makes the parts that are missing or damaged, and seals them. */

@@ -8,6 +8,7 @@ import { planTraining } from '../contract/plan.ts';
 import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
+import type { TakenWeights } from '../contract/weights.ts';
 import { sha256 } from '../data/digest.ts';
 import { openShard } from '../data/tfrecord.ts';
 import { bundleName } from '../model/checkpoint-files.ts';
@@ -24,6 +25,8 @@ import { readShardSet } from './stages.ts';
 export interface ReportRequest {
   readonly inputs: TrainingInputs;
   readonly preset: string;
+  /** null: from scratch. */
+  readonly weights: TakenWeights | null;
   /** Digest of the sealed predictions of the test set. */
   readonly predictions: string;
   readonly trained: {
@@ -87,6 +90,7 @@ export async function writeReport(
     preset: request.preset,
     config,
     plan,
+    weights: request.weights,
     classes,
     stages: request.stages,
     losses: await readLosses(store, trained.last),
@@ -101,6 +105,7 @@ export async function writeReport(
     lineage: {
       dataset: inputs.dataset,
       split: inputs.split,
+      ...(inputs.weights && { 'initial weights': inputs.weights.digest }),
       'training shards': inputs.train,
       'test predictions': request.predictions,
       'best model': stateDigest(best),
@@ -121,6 +126,7 @@ export async function writeReport(
     files,
     predictions: request.predictions,
     model: stateDigest(best),
+    checkpoint: trained.best.checkpoint,
   });
   const bundle = best.files.find(({ name }) => name.startsWith(`${bundleName}.index`))!;
   return {

@@ -20,6 +20,8 @@ const retries = {
   ShardsMissing: 'once-mended',
   /** This worker computes with other numerics than the run did so far; the workflow decides. */
   NumericsDiffer: 'once-mended',
+  /** A batch does not fit in memory; in that of a machine that others use, it may later. */
+  OutOfMemory: 'few',
   /** The trainer's process ended by itself, or hung. */
   TrainerDied: 'few',
   /** A stored object is not what its manifest says. */
@@ -55,8 +57,13 @@ export function failureTypeNamed(name: string | null | undefined): FailureType {
 /** As Node and TensorFlow put it when the machine has run out of what others may give back. */
 const shortage = /^(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|No space left on device/;
 
+/** As TensorFlow, C++ and Node put it when there is no memory left. */
+const noMemory =
+  /OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|allocation failed|could not allocate/i;
+
 export function failureTypeOf({ name, message }: Error): FailureType {
-  return shortage.test(message) ? 'Unavailable' : failureTypeNamed(name);
+  if (shortage.test(message)) return 'Unavailable';
+  return noMemory.test(message) ? 'OutOfMemory' : failureTypeNamed(name);
 }
 
 /** An error that already knows its type; `details` travel with the failure to the workflow. */

@@ -63,4 +63,10 @@ const attemptData = [
   new RegExp(`^(runs/[^/]+/[^/]+/\\d{9}/)${attemptId}/[^/]+$`),
 ];
 
+/** The manifest of the checkpoint whose bundle has this prefix; undefined for any other prefix. */
+export function manifestKeyOfBundle(prefix: string): string | undefined {
+  const match = /^(runs\/[^/]+\/[^/]+\/\d{9})\/[^/]+\/variables$/.exec(prefix);
+  return match ? `${match[1]}/manifest.json` : undefined;
+}
+
 const padded = (value: number, width: number): string => String(value).padStart(width, '0');

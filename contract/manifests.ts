@@ -1,5 +1,6 @@
 /** The schemas of the JSON that is stored. A manifest is the commit point of what it names. */
 import { z } from 'zod';
+import { conventionsSchema } from './weights.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const natural = z.int().min(0);
@@ -111,6 +112,8 @@ export const checkpointManifestSchema = z.strictObject({
   /** The validations before this state, and what they came to: best, patience, plateau factor. */
   validations: z.json(),
   controller: z.json(),
+  /** How the network is built and fed; the variables mean nothing under others. */
+  conventions: conventionsSchema,
   /** The variables were let go of; losses and ledger stay. */
   pruned: z.boolean(),
 });
@@ -140,11 +143,12 @@ export const runRecordSchema = z.strictObject({
 /** The run that a workflow's id stands for; of several the newest. A mutable pointer. */
 export const runNameSchema = z.strictObject({ workflowId: z.string(), run: z.string() });
 
-/** Pretrained weights as they were taken in: one file. */
+/** Pretrained weights as they were taken in: one file (`weights.safetensors`) with the network's own names. */
 export const weightsManifestSchema = z.strictObject({
   ...stageShape,
   kind: z.literal('weights'),
   source: z.string(),
+  conventions: conventionsSchema,
 });
 
 /** What a run came to: its report and metrics. */
@@ -156,6 +160,8 @@ export const runResultManifestSchema = z.strictObject({
   predictions: sha256,
   /** SHA-256 of the best checkpoint's variables. */
   model: sha256,
+  /** The best checkpoint: what another run may begin with. */
+  checkpoint: checkpointReferenceSchema,
 });
 
 export type StoredFile = z.infer<typeof storedFileSchema>;

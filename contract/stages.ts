@@ -3,6 +3,8 @@ import type { AugmentConfig, Config } from './config.ts';
 import type { Validation } from './progress.ts';
 import type { Decision, Numerics } from './timeline.ts';
 import type { Side } from './manifests.ts';
+import { fromScratch } from './weights.ts';
+import type { Conventions, InitialWeights } from './weights.ts';
 
 /** The decoded, resized images of one side of a split. */
 export interface BaseShards {
@@ -41,6 +43,7 @@ export interface Predictions {
   readonly checkpoint: CheckpointReference;
   readonly config: Config;
   readonly classes: readonly string[];
+  readonly conventions: Conventions;
 }
 
 /** A stage that is made in parts, a part an activity, and then sealed. */
@@ -74,8 +77,8 @@ export interface TrainingInputs {
   /** Digests of the dataset and of its split. */
   readonly dataset: string;
   readonly split: string;
-  /** Digest of the pretrained weights; null: from scratch. */
-  readonly weights: string | null;
+  /** null: from scratch. */
+  readonly weights: InitialWeights | null;
   /** Digests of the base shards. */
   readonly train: string;
   readonly validation: string;
@@ -86,6 +89,9 @@ export interface TrainingInputs {
   /** Where the way of this run's states parts from that of another: its settings are others from there on. */
   readonly forkedFrom?: { readonly lineage: string; readonly step: number };
 }
+
+export const conventionsOf = ({ weights }: Pick<TrainingInputs, 'weights'>): Conventions =>
+  weights?.conventions ?? fromScratch;
 
 /** Where to go from the newest durable state: to the state after `toStep` steps. */
 export interface TrainStepsInput {

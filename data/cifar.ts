@@ -1,14 +1,10 @@
 /** Reads CIFAR's images from what they are published as: a tar.gz of batch files, or a package of PNGs. */
-import { basename } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import sharp from 'sharp';
-import { extract } from 'tar-stream';
 import { NightshiftError } from '../contract/failures.ts';
 import { cifarDataset, cifarImageSize, encodeCifarRecord } from './cifar-records.ts';
 import type { CifarDataset, CifarFile } from './cifar-records.ts';
 import { sha256 } from './digest.ts';
+import { readTarGz } from './tar-gz.ts';
 
 export { cifarImageSize, cifarRecord, cifarSamples } from './cifar-records.ts';
 export type { CifarDataset, CifarFile } from './cifar-records.ts';
@@ -39,6 +35,8 @@ export const cifarPackage = {
     'sha512-Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==',
 } as const;
 
+/** In messages. */
+const what = "the dataset's archive";
 const classNamesFile = 'batches.meta.txt';
 /** What tar programs write beside the files (`._data_batch_1.bin` on macOS) starts with a dot. */
 const batchFile = /^\w[\w.-]*\.bin$/;
@@ -48,8 +46,9 @@ const batchFile = /^\w[\w.-]*\.bin$/;
  * files are passed over. Throws `InvalidData`.
  */
 export async function readCifarArchive(stream: NodeJS.ReadableStream): Promise<CifarDataset> {
-  const entries = await readEntries(
+  const entries = await readTarGz(
     stream,
+    what,
     (name) => name === classNamesFile || batchFile.test(name),
   );
   const names = entries.get(classNamesFile);
@@ -68,7 +67,7 @@ export async function readCifarArchive(stream: NodeJS.ReadableStream): Promise<C
  * The files made of them must be the official ones, byte for byte. Throws `InvalidData`.
  */
 export async function readCifarPackage(stream: NodeJS.ReadableStream): Promise<CifarDataset> {
-  const entries = await readEntries(stream, (name) => /\.(png|json)$/.test(name));
+  const entries = await readTarGz(stream, what, (name) => /\.(png|json)$/.test(name));
   const entry = (name: string): Uint8Array => {
     const bytes = entries.get(name);
     if (!bytes) throw invalid(`has no '${name}'`);
@@ -104,46 +103,6 @@ export async function readCifarPackage(stream: NodeJS.ReadableStream): Promise<C
 
 const imageBytes = cifarImageSize ** 2 * 3;
 
-/** The files of a tar.gz whose base name is wanted. */
-async function readEntries(
-  stream: NodeJS.ReadableStream,
-  wanted: (name: string) => boolean,
-): Promise<Map<string, Uint8Array>> {
-  const entries = new Map<string, Uint8Array>();
-  const tar = extract();
-  const read = async (): Promise<void> => {
-    for await (const entry of tar) {
-      const name = basename(entry.header.name);
-      if (entry.header.type !== 'file' || !wanted(name)) {
-        entry.resume();
-        continue;
-      }
-      if (entries.has(name)) throw invalid(`has two files named '${name}'`);
-      entries.set(name, await buffer(entry));
-    }
-  };
-  try {
-    await Promise.all([pipeline(stream, createGunzip(), tar), read()]);
-  } catch (error) {
-    throw error instanceof NightshiftError ? error : unreadable(error);
-  }
-  return entries;
-}
-
-function unreadable(cause: unknown): unknown {
-  const { code, message, syscall } = cause as NodeJS.ErrnoException;
-  if (syscall) return cause; // the disk's fault, not the archive's
-  if (code === 'Z_BUF_ERROR' || /unexpected end/i.test(message)) {
-    return invalid('is cut short: download it again', cause);
-  }
-  if (code === 'Z_DATA_ERROR' && /header/.test(message)) {
-    return invalid('is not a gzip file: a .tar.gz is wanted', cause);
-  }
-  if (code?.startsWith('Z_')) return invalid(`is damaged (${message}): download it again`, cause);
-  if (/tar/i.test(message)) return invalid('holds no tar: a .tar.gz is wanted', cause);
-  return invalid(`can't be read: ${message}`, cause);
-}
-
 function invalid(problem: string, cause?: unknown): NightshiftError {
-  return new NightshiftError('InvalidData', `the dataset's archive ${problem}`, { cause });
+  return new NightshiftError('InvalidData', `${what} ${problem}`, { cause });
 }

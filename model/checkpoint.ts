@@ -13,6 +13,7 @@ import { controllerAfter } from '../contract/controller.ts';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
+import { conventionsOf } from '../contract/stages.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
 import { decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
@@ -165,6 +166,7 @@ export async function commitCheckpoint(
     timeline: decisionsBefore(timeline, step) as never,
     validations: before as never,
     controller: controllerAfter(before, inputs.config.training.plateau) as never,
+    conventions: conventionsOf(inputs),
     pruned: false,
   });
 }

@@ -1,49 +1,149 @@
-/** Pretrained weights from a file that Keras wrote: an .h5 as keras.applications publishes them, or a .weights.h5. */
-import { Dataset, File, ready } from 'h5wasm/node';
-import type { Group } from 'h5wasm/node';
+/** Pretrained weights: what a network takes of a file, by names and shapes, stored in one form. Needs no TensorFlow. */
 import { NightshiftError } from '../contract/failures.ts';
+import type { Config } from '../contract/config.ts';
+import type { Conventions } from '../contract/weights.ts';
+import { readBundle } from './bundle.ts';
 import { Graph } from './graph/graph.ts';
 import { layersOn } from './layers.ts';
-import type { NetworkVariable, NetworkVariables } from './layers.ts';
-import type { Program } from './program.ts';
+import type { NetworkVariables } from './layers.ts';
 import { backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
+import { writeTensors } from './safetensors.ts';
+import type { NamedTensor } from './safetensors.ts';
+import { slimName } from './slim.ts';
 
-/** What a file gives: names of variables. */
+/** Whose file, and where it lies; a bundle by its prefix. */
+export interface WeightsFile {
+  readonly kind: 'keras' | 'saved-model' | 'nightshift';
+  readonly path: string;
+}
+
+/** The network that is to begin with it. */
+export interface Network {
+  readonly architecture: Architecture;
+  readonly stem: Config['model']['stem'];
+  readonly classes: number;
+}
+
 export interface PretrainedReport {
+  /** The network's variables that the file gives. */
   readonly loaded: readonly string[];
-  /** In the file, but not in the network: its own head. */
+  /** In the file, by its own names, but not in the network: a head of other classes. */
   readonly skipped: readonly string[];
+  /** The network's variables that the file does not give: they begin from the seed. */
+  readonly fresh: readonly string[];
+}
+
+/** How somebody else's weights are meant. TF-Hub's modules take [0, 1] and make [-1, 1] of it themselves. */
+export function conventionsOfFile(
+  kind: 'keras' | 'saved-model',
+  architecture: Config['model']['architecture'],
+): Conventions {
+  if (kind === 'saved-model') return { topology: 'slim', pixels: 'minus-one-one' };
+  const pixels = architecture === 'resnet50' ? 'caffe' : 'minus-one-one';
+  return { topology: 'keras', pixels };
 }
 
 /**
- * Gives the backbone its values; the head begins from the seed. Throws `InvalidData` when the file is no HDF5
- * file, lacks a variable of the backbone, or has one of another shape; nothing is then loaded.
+ * Writes what the network takes of the file to `target`: all of the backbone, and the head where
+ * the classes are as many. Throws `InvalidData` when the file is not whole, lacks a variable of
+ * the backbone, or has one of another shape.
  */
-export async function loadPretrained(program: Program, path: string): Promise<void> {
-  const wanted = program.variables.filter(({ name }) => !name.startsWith('head/'));
-  await withKerasWeights(path, (weights) => {
-    refuseUnlessAll(wanted, weights);
-    program.assign(new Map(wanted.map(({ name }) => [name, weights.get(name)!.values()])));
-  });
-}
-
-/** What `loadPretrained` would load; throws as it would. Needs no TensorFlow. */
-export async function checkPretrained(
-  architecture: Architecture,
-  path: string,
+export async function takePretrained(
+  network: Network,
+  { kind, path }: WeightsFile,
+  target: string,
 ): Promise<PretrainedReport> {
-  const wanted = backboneOf(architecture);
-  return withKerasWeights(path, (weights) => {
-    refuseUnlessAll(wanted, weights);
-    const loaded = wanted.map(({ name }) => name);
-    const skipped = [...weights.keys()].filter((name) => !loaded.includes(name));
-    return { loaded, skipped };
-  });
+  const take = (weights: ReadonlyMap<string, NamedTensor>): PretrainedReport => {
+    const { taken, report } = match(network, kind, weights);
+    writeTensors(target, taken);
+    return report;
+  };
+  if (kind === 'saved-model') return take(slimWeights(readBundle(path)));
+  if (kind === 'nightshift') return take(readBundle(path));
+  // HDF5 costs half a gigabyte and seconds to load, which few runs need.
+  const { withKerasFile } = await import('./keras-file.ts');
+  return withKerasFile(path, take);
 }
 
-/** The variables of a backbone, which are those of images of any size. */
-export function backboneOf(architecture: Architecture): NetworkVariable[] {
+interface Wanted {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+function match(
+  network: Network,
+  kind: WeightsFile['kind'],
+  weights: ReadonlyMap<string, NamedTensor>,
+): { taken: NamedTensor[]; report: PretrainedReport } {
+  const wanted = variablesOf(network);
+  const nameOf = (name: string): string => nameIn(kind, weights, network, name);
+  if (!wanted.some(({ name }) => weights.has(nameOf(name)))) {
+    const own = [...weights.keys()].slice(0, 3).join(', ') || 'none';
+    throw invalid(
+      `have none of the network's variables, such as ${nameOf(wanted[0]!.name)}; their own begin with: ${own}`,
+    );
+  }
+  const taken: NamedTensor[] = [];
+  const fresh: string[] = [];
+  const used = new Set<string>();
+  for (const { name, shape } of wanted) {
+    const found = weights.get(nameOf(name));
+    const fits = found?.shape.join() === shape.join();
+    if (found && fits) {
+      taken.push({ name, shape, values: found.values });
+      // Its plain value too, where the average stands in for it.
+      used.add(found.name).add(name);
+    } else if (isHead(name)) fresh.push(name);
+    else if (!found) throw invalid(`have no variable ${nameOf(name)}`);
+    else {
+      const [got, expected] = [found.shape, shape].map((sizes) => `[${sizes.join(', ')}]`);
+      throw invalid(`have ${nameOf(name)} in shape ${got}, expected ${expected}`);
+    }
+  }
+  const skipped = [...weights.keys()].filter((name) => !used.has(name) && !isState(kind, name));
+  return { taken, report: { loaded: taken.map(({ name }) => name), skipped, fresh } };
+}
+
+const isHead = (name: string): boolean => name.startsWith('head/');
+
+/** What a checkpoint holds beside the network: the optimizer's slots, averages of what is taken. */
+const isState = (kind: WeightsFile['kind'], name: string): boolean =>
+  kind === 'nightshift' && name.split('/').length > 2;
+
+/** As the file calls a variable of the network. */
+function nameIn(
+  kind: WeightsFile['kind'],
+  weights: ReadonlyMap<string, NamedTensor>,
+  { architecture }: Network,
+  name: string,
+): string {
+  switch (kind) {
+    case 'keras':
+      return name.replace(/^head\//, 'predictions/');
+    case 'saved-model':
+      return slimName(name, architecture.block);
+    case 'nightshift': {
+      // What was validated, where the run kept an average.
+      const average = `${name}/average`;
+      return weights.has(average) ? average : name;
+    }
+  }
+}
+
+/** By names without what stands before the network's own; the head's 1x1 convolution as a matrix. */
+function slimWeights(bundle: ReadonlyMap<string, NamedTensor>): Map<string, NamedTensor> {
+  return new Map(
+    [...bundle.values()].map(({ name, shape, values }) => {
+      const own = name.replace(/^.*?(?=resnet_v\d_\d+\/)/, '');
+      const flat = own.endsWith('logits/weights') ? shape.slice(2) : shape;
+      return [own, { name: own, shape: flat, values }];
+    }),
+  );
+}
+
+/** The variables of a network, which are the same for images of any size. */
+export function variablesOf({ architecture, stem, classes }: Network): Wanted[] {
   const graph = new Graph();
   const variables: NetworkVariables = new Map();
   const layers = layersOn(
@@ -53,77 +153,12 @@ export function backboneOf(architecture: Architecture): NetworkVariable[] {
     { mode: 'train', compute: 'float32', momentum: 0, trains: () => true },
   );
   const images = graph.placeholder('images', 'float32', [null, 32, 32, 3]);
-  backbone(graph, layers, architecture, 'imagenet', images);
-  return [...variables.values()];
-}
-
-interface Weight {
-  readonly shape: readonly number[];
-  /** Read from the file at each call. */
-  readonly values: () => Float32Array;
-}
-
-function refuseUnlessAll(
-  wanted: readonly NetworkVariable[],
-  weights: ReadonlyMap<string, Weight>,
-): void {
-  for (const { name, shape } of wanted) {
-    const found = weights.get(name);
-    if (!found) throw invalid(`has no variable ${name}`);
-    if (found.shape.join() !== shape.join()) {
-      throw invalid(
-        `has ${name} in shape [${found.shape.join(', ')}], expected [${shape.join(', ')}]`,
-      );
-    }
-  }
-}
-
-/** The file's float32 variables by `<layer>/<variable>`. */
-async function withKerasWeights<T>(
-  path: string,
-  use: (weights: ReadonlyMap<string, Weight>) => T,
-): Promise<T> {
-  await ready;
-  const file = new File(path, 'r');
-  // It does not throw, but has no id.
-  if (file.file_id < 0n) throw invalid('is not an HDF5 file, or is cut short');
-  try {
-    const weights = new Map<string, Weight>();
-    for (const key of file.paths()) {
-      const entry = file.get(key);
-      if (!(entry instanceof Dataset) || entry.dtype !== '<f') continue;
-      weights.set(nameOf(file, key), {
-        shape: entry.shape ?? [],
-        values: () => entry.value as Float32Array,
-      });
-    }
-    return use(weights);
-  } finally {
-    file.close();
-  }
-}
-
-/** The order in which Keras 3 numbers a layer's variables. */
-const numbered = {
-  norm: ['gamma', 'beta', 'moving_mean', 'moving_variance'],
-  other: ['kernel', 'bias'],
-};
-
-/**
- * `<layer>/<variable>` of a dataset: in the older layout it lies at `/<layer>/<layer>/<variable>:0`,
- * in that of `.weights.h5` at `.../vars/<number>`, where the group has the layer's name.
- */
-function nameOf(file: File, key: string): string {
-  const parts = key.split('/');
-  const [parent, last] = [parts.at(-2), parts.at(-1)!];
-  if (parent !== 'vars') return `${parent}/${last.replace(/:0$/, '')}`;
-  const group = file.get(parts.slice(0, -1).join('/')) as Group;
-  const names = group.keys().length === numbered.norm.length ? numbered.norm : numbered.other;
-  return `${group.attrs['name']?.value as string}/${names[Number(last)]}`;
+  layers.dense('head', backbone(graph, layers, architecture, stem, images), classes);
+  return [...variables.values()].map(({ name, shape }) => ({ name, shape: shape as number[] }));
 }
 
 const invalid = (problem: string): NightshiftError =>
   new NightshiftError(
     'InvalidData',
-    `the weights' file ${problem}: give an .h5 or .weights.h5 file of Keras's model.architecture`,
+    `the weights ${problem}: give weights of the network that model.architecture and model.stem name, or set these to theirs`,
   );

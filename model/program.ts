@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Config } from '../contract/config.ts';
+import type { Conventions } from '../contract/weights.ts';
 import { Graph } from './graph/graph.ts';
 import {
   argMax,
@@ -24,7 +25,7 @@ import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts
 import type { Variable } from './graph/variables.ts';
 import { layersOn } from './layers.ts';
 import type { Folded, Layers, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
-import { architectures, backbone } from './resnet50.ts';
+import { architectureNamed, backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
 import { trainingStep } from './step.ts';
 import type { StepSettings } from './step.ts';
@@ -35,10 +36,10 @@ export interface ProgramSpec {
   readonly step: StepSettings;
   readonly classes: number;
   readonly compute: 'float32' | 'bfloat16';
-  /** The backbone is given its values from outside. */
+  /** Variables are given values from outside. */
   readonly pretrained: boolean;
-  /** What pixels become: [0, 1] from scratch and for TF-Hub's weights, [-1, 1] for Keras's. */
-  readonly scaling: 'zero-one' | 'minus-one-one';
+  /** What pixels become, as the weights want them. */
+  readonly scaling: Conventions['pixels'];
 }
 
 /** Images uint8 [B, S, S, 3] and their labels [B]. */
@@ -85,7 +86,7 @@ export interface Program {
   features(batch: ImageBatch): Float32Array;
   /** Begins anew: every variable follows from the seed and its name. */
   initialize(seed: number): void;
-  /** Gives the backbone's variables their values, by name; only in a pretrained program. */
+  /** Gives variables values by name, the others keep theirs; only in a pretrained program. */
   assign(values: ReadonlyMap<string, Float32Array>): void;
   /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
   save(prefix: string): void;
@@ -96,8 +97,10 @@ export interface Program {
 }
 
 /** The architecture a configuration names. */
-export const architectureOf = (model: Config['model']): Architecture =>
-  architectures[model.architecture];
+export const architectureOf = (
+  model: Pick<Config['model'], 'architecture'>,
+  topology: Conventions['topology'] = 'keras',
+): Architecture => architectureNamed(model.architecture, topology);
 
 /** Builds and loads the program. */
 export function openProgram(spec: ProgramSpec): Program {
@@ -155,7 +158,7 @@ export function openProgram(spec: ProgramSpec): Program {
   const restored = graph.after(prefix, taken, 'restored');
   const refolded = graph.after(zero, folded.updates, 'folded');
 
-  const given = backboneOf(spec, variables).map((target) => ({
+  const given = (spec.pretrained ? [...variables.values()] : []).map((target) => ({
     target,
     value: graph.placeholder(`${target.name}/given`, 'float32', target.shape),
   }));
@@ -246,9 +249,12 @@ export function openProgram(spec: ProgramSpec): Program {
       changing([[seed, { dtype: 'int32', shape: [], data }]], initialized);
     },
     assign(values) {
+      const kept = given.filter(({ target }) => !values.has(target.name));
+      const held = kept.map(({ target }) => target.value);
+      const old = held.length > 0 ? session.run([], held) : [];
       const feeds = given.map(({ target, value }): Fed => {
-        const data = values.get(target.name);
-        if (!data) throw new Error(`no values for variable ${target.name}`);
+        const index = kept.findIndex((one) => one.target === target);
+        const data = values.get(target.name) ?? (old[index] as Float32Array);
         return [value, { dtype: 'float32', shape: target.shape as number[], data }];
       });
       changing(feeds, assigned);
@@ -287,19 +293,30 @@ function partsOf(batch: InputBatch, size = batch.labels.length): InputBatch[] {
   });
 }
 
-/** The variables that pretrained weights give their values; none from scratch. */
-function backboneOf({ pretrained }: ProgramSpec, variables: NetworkVariables): NetworkVariable[] {
-  return pretrained ? [...variables.values()].filter(({ name }) => !name.startsWith('head/')) : [];
-}
-
 /** uint8 [B, S, S, 3] -> the compute type, in the range the weights want */
 function scale(graph: Graph, images: Tensor, { scaling, compute }: ProgramSpec): Tensor {
   const pixels = cast(graph, images, 'float32');
-  const scaled =
-    scaling === 'zero-one'
-      ? binary(graph, 'Mul', pixels, graph.float(1 / 255))
-      : binary(graph, 'Sub', binary(graph, 'Mul', pixels, graph.float(1 / 127.5)), graph.float(1));
-  return cast(graph, scaled, compute);
+  return cast(graph, scaled(graph, pixels, scaling), compute);
+}
+
+/** ImageNet's mean red, green and blue, as Caffe's networks have them. */
+const imagenetMean = [123.68, 116.779, 103.939];
+
+function scaled(graph: Graph, pixels: Tensor, scaling: Conventions['pixels']): Tensor {
+  switch (scaling) {
+    case 'zero-one':
+      return binary(graph, 'Mul', pixels, graph.float(1 / 255));
+    case 'minus-one-one': {
+      const doubled = binary(graph, 'Mul', pixels, graph.float(1 / 127.5));
+      return binary(graph, 'Sub', doubled, graph.float(1));
+    }
+    case 'caffe': {
+      const mean = graph.constant({ dtype: 'float32', shape: [3], values: imagenetMean });
+      const centred = binary(graph, 'Sub', pixels, mean);
+      const attributes = { T: { type: 'float32' }, Tidx: { type: 'int32' } } as const;
+      return graph.addOne('ReverseV2', [centred, graph.ints([3])], attributes, centred);
+    }
+  }
 }
 
 /** What one of the two networks, that which trains or that which evaluates, is built of. */

@@ -1,4 +1,5 @@
-/** ResNet-50, first and second version, as Keras has them: a table of stages and a block. */
+/** ResNet-50, first and second version, as Keras has them and as TF-Slim does: a table of stages and a block. */
+import type { Conventions } from '../contract/weights.ts';
 import type { Graph } from './graph/graph.ts';
 import { add, relu } from './graph/ops/elementwise.ts';
 import { globalAveragePool, maxPool, zeroPad } from './graph/ops/pooling.ts';
@@ -10,7 +11,7 @@ export interface Stage {
   readonly name: string;
   readonly filters: number;
   readonly blocks: number;
-  /** Taken by the last block of the stage in version 2, by the first in version 1. */
+  /** Taken by the first block of the stage in Keras's version 1, else by the last. */
   readonly stride: number;
 }
 
@@ -19,6 +20,8 @@ export interface Architecture {
   /** Channels after the stem. */
   readonly stem: number;
   readonly stages: readonly Stage[];
+  /** Whose strides and paddings: weights mean the same only under those they were trained with. */
+  readonly topology: Conventions['topology'];
 }
 
 const stages = (strides: readonly [number, number, number, number]): Stage[] => [
@@ -29,9 +32,20 @@ const stages = (strides: readonly [number, number, number, number]): Stage[] => 
 ];
 
 export const architectures = {
-  resnet50v2: { block: 'v2', stem: 64, stages: stages([2, 2, 2, 1]) },
-  resnet50: { block: 'v1', stem: 64, stages: stages([1, 2, 2, 2]) },
+  resnet50v2: { block: 'v2', stem: 64, stages: stages([2, 2, 2, 1]), topology: 'keras' },
+  resnet50: { block: 'v1', stem: 64, stages: stages([1, 2, 2, 2]), topology: 'keras' },
 } as const satisfies Record<string, Architecture>;
+
+/** The same networks as TF-Slim has them. */
+const slimArchitectures = {
+  resnet50v2: { ...architectures.resnet50v2, topology: 'slim' },
+  resnet50: { block: 'v1', stem: 64, stages: stages([2, 2, 2, 1]), topology: 'slim' },
+} as const satisfies Record<keyof typeof architectures, Architecture>;
+
+export const architectureNamed = (
+  name: keyof typeof architectures,
+  topology: Conventions['topology'],
+): Architecture => (topology === 'slim' ? slimArchitectures : architectures)[name];
 
 /** Two small stages with all of the large one's parts: for tests. */
 export const tiny = (block: 'v1' | 'v2'): Architecture => ({
@@ -41,6 +55,7 @@ export const tiny = (block: 'v1' | 'v2'): Architecture => ({
     { name: 'conv2', filters: 4, blocks: 2, stride: block === 'v2' ? 2 : 1 },
     { name: 'conv3', filters: 8, blocks: 2, stride: block === 'v2' ? 1 : 2 },
   ],
+  topology: 'keras',
 });
 
 /** The backbone: x [B, S, S, 3] -> features [B, 4 filters of the last stage]. */
@@ -51,7 +66,7 @@ export function backbone(
   stem: 'imagenet' | 'small',
   images: Tensor,
 ): Tensor {
-  const { block } = architecture;
+  const { block, topology } = architecture;
   const filters = architecture.stem;
   const opening: ConvShape =
     stem === 'imagenet'
@@ -60,17 +75,21 @@ export function backbone(
       : { filters, size: 3, bias: true };
   let x =
     block === 'v1'
-      ? layers.convNorm('conv1', images, opening)
+      ? layers.convNorm('conv1', images, { ...opening, bias: topology === 'keras' })
       : layers.conv('conv1', images, opening);
   if (block === 'v1') x = relu(graph, x);
   if (stem === 'imagenet') {
     // [B, S/2, S/2, stem] -> [B, S/4, S/4, stem]
-    x = maxPool(graph, zeroPad(graph, x, 1), { size: 3, stride: 2 });
+    x =
+      topology === 'slim'
+        ? maxPool(graph, x, { size: 3, stride: 2, padding: 'same' })
+        : maxPool(graph, zeroPad(graph, x, 1), { size: 3, stride: 2 });
   }
   for (const stage of architecture.stages) {
     for (let index = 1; index <= stage.blocks; index += 1) {
       const name = `${stage.name}_block${index}`;
-      const strided = block === 'v2' ? index === stage.blocks : index === 1;
+      const stridesFirst = block === 'v1' && topology === 'keras';
+      const strided = index === (stridesFirst ? 1 : stage.blocks);
       const shape = {
         filters: stage.filters,
         stride: strided ? stage.stride : 1,
@@ -79,7 +98,7 @@ export function backbone(
       x =
         block === 'v2'
           ? blockV2(graph, layers, name, x, shape)
-          : blockV1(graph, layers, name, x, shape);
+          : (topology === 'slim' ? slimBlockV1 : blockV1)(graph, layers, name, x, shape);
     }
   }
   if (block === 'v2') x = relu(graph, layers.norm('post', x));
@@ -104,12 +123,9 @@ function blockV2(
   const preactivated = relu(graph, layers.norm(`${name}_preact`, x));
   const shortcut = projects
     ? layers.conv(`${name}_0`, preactivated, { filters: 4 * filters, size: 1, stride, bias: true })
-    : stride > 1
-      ? maxPool(graph, x, { size: 1, stride })
-      : x;
+    : subsample(graph, x, stride);
   let y = layers.convNorm(`${name}_1`, preactivated, { filters, size: 1, bias: false });
-  const inner = { filters, size: 3, stride, bias: false };
-  y = layers.convNorm(`${name}_2`, relu(graph, y), inner);
+  y = layers.convNorm(`${name}_2`, relu(graph, y), stridedConv(filters, stride));
   y = layers.conv(`${name}_3`, relu(graph, y), { filters: 4 * filters, size: 1, bias: true });
   return add(graph, shortcut, y);
 }
@@ -131,3 +147,34 @@ function blockV1(
   y = layers.convNorm(`${name}_3`, relu(graph, y), outer);
   return relu(graph, add(graph, shortcut, y));
 }
+
+/** Post-activation with the stride in the 3x3: [B, H, W, C] -> [B, H/stride, W/stride, 4 filters] */
+function slimBlockV1(
+  graph: Graph,
+  layers: Layers,
+  name: string,
+  x: Tensor,
+  { filters, stride, projects }: BlockShape,
+): Tensor {
+  const outer = { filters: 4 * filters, size: 1, bias: false };
+  const shortcut = projects
+    ? layers.convNorm(`${name}_0`, x, { ...outer, stride })
+    : subsample(graph, x, stride);
+  let y = layers.convNorm(`${name}_1`, x, { filters, size: 1, bias: false });
+  y = layers.convNorm(`${name}_2`, relu(graph, y), stridedConv(filters, stride));
+  y = layers.convNorm(`${name}_3`, relu(graph, y), outer);
+  return relu(graph, add(graph, shortcut, y));
+}
+
+/** A 3x3 that pads both sides alike where it strides. */
+const stridedConv = (filters: number, stride: number): ConvShape => ({
+  filters,
+  size: 3,
+  stride,
+  ...(stride > 1 ? { border: 1 } : {}),
+  bias: false,
+});
+
+/** Every `stride`th pixel: [B, H, W, C] -> [B, H/stride, W/stride, C] */
+const subsample = (graph: Graph, x: Tensor, stride: number): Tensor =>
+  stride > 1 ? maxPool(graph, x, { size: 1, stride }) : x;

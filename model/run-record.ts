@@ -37,7 +37,7 @@ export async function readRunRecord(
   store: ObjectStore,
   name: string,
 ): Promise<RunRecord | undefined> {
-  const run = (await runCalled(store, name)) ?? name;
+  const run = await runCalled(store, name);
   try {
     const record = await readPointer(store, runRecordKey(run), runRecordSchema);
     if (record) return record as unknown as RunRecord;
@@ -47,9 +47,10 @@ export async function readRunRecord(
   return recordFromCheckpoints(store, run);
 }
 
-async function runCalled(store: ObjectStore, workflowId: string): Promise<string | undefined> {
-  const key = runNameKey(digestOf(workflowId));
-  return (await readPointer(store, key, runNameSchema))?.run;
+/** A run's id by its workflow's; any other name is taken for the run's own. */
+export async function runCalled(store: ObjectStore, name: string): Promise<string> {
+  const key = runNameKey(digestOf(name));
+  return (await readPointer(store, key, runNameSchema))?.run ?? name;
 }
 
 /** What the newest manifest that can be read says of its run. */

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
 import type { Numerics } from '../contract/timeline.ts';
+import { deathOf, kernelKills } from './out-of-memory.ts';
 import { trainerEnvironment } from './trainer-environment.ts';
 import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.ts';
 
@@ -33,8 +34,8 @@ export interface TrainerClient {
 
 /** Starts a trainer (the module `script`) for one program. Throws `TrainerDied` when it ends before it is ready. */
 export async function startTrainer(script: URL, program: ProgramRequest): Promise<TrainerClient> {
-  const child = fork(script, { serialization: 'advanced', env: trainerEnvironment() });
-  const ask = asker(child);
+  const child = forkTrainer(script);
+  const ask = asker(child, program);
   const answer = await ask({ type: 'program', request: program }).catch((error: unknown) => {
     child.kill('SIGKILL');
     throw error;
@@ -55,7 +56,7 @@ export async function startTrainer(script: URL, program: ProgramRequest): Promis
 
 /** Whether TensorFlow sees a GPU, in a process that ends again. */
 export async function findsGpu(script: URL): Promise<boolean> {
-  const child = fork(script, { serialization: 'advanced', env: trainerEnvironment() });
+  const child = forkTrainer(script);
   try {
     const answer = await asker(child)({ type: 'look-for-gpu' });
     return answer.type === 'looked-for-gpu' && answer.found;
@@ -64,17 +65,44 @@ export async function findsGpu(script: URL): Promise<boolean> {
   }
 }
 
-function asker(child: ChildProcess): TrainerClient['ask'] {
+const forkTrainer = (script: URL): ChildProcess =>
+  fork(script, {
+    serialization: 'advanced',
+    env: trainerEnvironment(),
+    stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
+  });
+
+/** The lines that the process last wrote to its standard error, which goes on to ours. */
+function lastWordsOf({ stderr }: ChildProcess): () => string[] {
+  let tail = '';
+  stderr!.setEncoding('utf8').on('data', (text: string) => {
+    process.stderr.write(text);
+    tail = `${tail}${text}`.slice(-4_000);
+  });
+  return () =>
+    tail
+      .trim()
+      .split('\n')
+      .filter((line) => !chatter.test(line));
+}
+
+/** What TensorFlow says at each start. */
+const chatter = /^(I\d{4} |WARNING: All log messages)/;
+
+function asker(child: ChildProcess, program?: ProgramRequest): TrainerClient['ask'] {
+  const lastWords = lastWordsOf(child);
+  const killsBefore = kernelKills();
   return (request, onEvent) =>
     new Promise((resolve, reject) => {
       let silence = setTimeout(onSilence, silenceLimitMs);
       const finish = (settle: () => void): void => {
         clearTimeout(silence);
-        child.off('message', onMessage).off('exit', onExit).off('error', onError);
+        child.off('message', onMessage).off('close', onEnd).off('error', onError);
         settle();
       };
-      child.on('message', onMessage).on('exit', onExit).on('error', onError);
-      if (!child.connected) return onExit(child.exitCode, child.signalCode);
+      // Once it has ended and all it said has come.
+      child.on('message', onMessage).on('close', onEnd).on('error', onError);
+      if (!child.connected) return onEnd(child.exitCode, child.signalCode);
       child.send(request);
 
       function onMessage(raw: unknown): void {
@@ -85,11 +113,10 @@ function asker(child: ChildProcess): TrainerClient['ask'] {
         else if (isEvent(message)) onEvent?.(message);
         else finish(() => resolve(message));
       }
-      function onExit(code: number | null, signal: string | null): void {
-        const how = signal ? `killed by ${signal}` : `exit code ${code}`;
-        finish(() =>
-          reject(new NightshiftError('TrainerDied', `the trainer's process ended: ${how}`)),
-        );
+      function onEnd(code: number | null, signal: string | null): void {
+        const death = { code, signal, lastWords: lastWords() };
+        const kills = kernelKills() - killsBefore;
+        finish(() => reject(deathOf(program, { ...death, kernelKills: kills })));
       }
       function onError(cause: Error): void {
         finish(() =>

@@ -2,12 +2,15 @@
 import type { Config } from '../contract/config.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
+import type { Conventions } from '../contract/weights.ts';
 
 /** What the graph is built from. A trainer serves one program for all its life. */
 export interface ProgramRequest {
   readonly model: Config['model'];
   readonly training: Config['training'];
   readonly classes: number;
+  /** Those of the weights it begins with. */
+  readonly conventions: Conventions;
 }
 
 /** A shard's local file and how many records it holds. */
@@ -19,7 +22,7 @@ export interface LocalShard {
 /** What a shard's records hold: images, or what the backbone made of them. */
 export type RecordKind = 'images' | 'features';
 
-/** Where the state comes from: made from the seed, or a TensorFlow bundle's path prefix. */
+/** Where the state comes from: made from the seed, under pretrained weights where there are any, or a TensorFlow bundle's path prefix. */
 export type StateSource =
   | { readonly kind: 'initial'; readonly seed: number; readonly weights?: string }
   | { readonly kind: 'checkpoint'; readonly prefix: string };

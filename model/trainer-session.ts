@@ -2,16 +2,18 @@
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import type { Numerics } from '../contract/timeline.ts';
-import { NightshiftError } from '../contract/failures.ts';
+import { NightshiftError, failureTypeOf } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
 import { openBatches } from '../data/batches.ts';
 import type { Batches } from '../data/batches.ts';
 import { extractFeatures } from './extract-features.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { inputOf, recordBytes } from './records.ts';
+import { readTensors } from './safetensors.ts';
 import { advance, openRecord, saveRecord } from './trainer.ts';
 import type { StepRecord } from './trainer.ts';
 import type {
@@ -65,87 +67,94 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
   return {
     stop: () => void (stopping = true),
     async answer(message) {
-      switch (message.type) {
-        case 'look-for-gpu':
-          return { type: 'looked-for-gpu', found: usesGpu };
-        case 'program': {
-          opened = openRequested(message.request);
-          const { program } = opened;
-          return {
-            type: 'ready',
-            numerics: numericsOf(program, message.request),
-            featureGraph: program.featureGraphDigest,
-          };
-        }
-        case 'load': {
-          const { program } = current();
-          const { source } = message;
-          record = undefined;
-          // Another state may be another run's, whose shards are others.
-          await open?.batches.close();
-          open = undefined;
-          if (source.kind === 'checkpoint') program.restore(source.prefix);
-          else {
-            program.initialize(source.seed);
-            if (source.weights !== undefined) {
-              // HDF5 costs half a gigabyte and seconds to load, which few runs need.
-              const { loadPretrained } = await import('./pretrained.ts');
-              await loadPretrained(program, source.weights);
-            }
-          }
-          return { type: 'done' };
-        }
-        case 'advance': {
-          const { request } = message;
-          stopping = false;
-          const batches = await batchesFor(request);
-          record ??= openRecord(request.fromStep);
-          const advanced = await advance(current().program, batches, record, request, {
-            stopped: () => stopping,
-            onStep: (event) => emit({ type: 'step', ...event }),
-            onSaved: (saved) => emit({ type: 'saved', saved }),
-          });
-          open = { key: batchesKey(request, advanced.step), batches };
-          return { type: 'advanced', ...advanced };
-        }
-        case 'save': {
-          const saved = record && saveRecord(current().program, record, message.directory);
-          if (saved) emit({ type: 'saved', saved });
-          return { type: 'done' };
-        }
-        case 'evaluate': {
-          const { request, program } = current();
-          stopping = false;
-          const evaluation = await evaluate(program, request, message, (samples) => {
-            if (stopping) throw new NightshiftError('WorkerShutdown', 'the evaluation was stopped');
-            emit({ type: 'evaluating', samples });
-          });
-          return { type: 'evaluated', evaluation };
-        }
-        case 'extract': {
-          const { request, program } = current();
-          stopping = false;
-          await extractFeatures(program, request.classes, message, (seconds) => {
-            if (stopping) throw new NightshiftError('WorkerShutdown', 'the extraction was stopped');
-            emit({ type: 'extracting', seconds });
-          });
-          return { type: 'done' };
-        }
+      try {
+        return await respond(message);
+      } catch (error) {
+        if (!opened || !(error instanceof Error)) throw error;
+        throw failureTypeOf(error) === 'OutOfMemory'
+          ? outOfMemory(opened.request, error.message)
+          : error;
       }
     },
   };
+
+  async function respond(message: Parameters<TrainerSession['answer']>[0]): Promise<FromTrainer> {
+    switch (message.type) {
+      case 'look-for-gpu':
+        return { type: 'looked-for-gpu', found: usesGpu };
+      case 'program': {
+        opened = openRequested(message.request);
+        const { program } = opened;
+        return {
+          type: 'ready',
+          numerics: numericsOf(program, message.request),
+          featureGraph: program.featureGraphDigest,
+        };
+      }
+      case 'load': {
+        const { program } = current();
+        const { source } = message;
+        record = undefined;
+        // Another state may be another run's, whose shards are others.
+        await open?.batches.close();
+        open = undefined;
+        if (source.kind === 'checkpoint') program.restore(source.prefix);
+        else {
+          program.initialize(source.seed);
+          if (source.weights !== undefined) program.assign(readTensors(source.weights));
+        }
+        return { type: 'done' };
+      }
+      case 'advance': {
+        const { request } = message;
+        stopping = false;
+        const batches = await batchesFor(request);
+        record ??= openRecord(request.fromStep);
+        const advanced = await advance(current().program, batches, record, request, {
+          stopped: () => stopping,
+          onStep: (event) => emit({ type: 'step', ...event }),
+          onSaved: (saved) => emit({ type: 'saved', saved }),
+        });
+        open = { key: batchesKey(request, advanced.step), batches };
+        return { type: 'advanced', ...advanced };
+      }
+      case 'save': {
+        const saved = record && saveRecord(current().program, record, message.directory);
+        if (saved) emit({ type: 'saved', saved });
+        return { type: 'done' };
+      }
+      case 'evaluate': {
+        const { request, program } = current();
+        stopping = false;
+        const evaluation = await evaluate(program, request, message, (samples) => {
+          if (stopping) throw new NightshiftError('WorkerShutdown', 'the evaluation was stopped');
+          emit({ type: 'evaluating', samples });
+        });
+        return { type: 'evaluated', evaluation };
+      }
+      case 'extract': {
+        const { request, program } = current();
+        stopping = false;
+        await extractFeatures(program, request.classes, message, (seconds) => {
+          if (stopping) throw new NightshiftError('WorkerShutdown', 'the extraction was stopped');
+          emit({ type: 'extracting', seconds });
+        });
+        return { type: 'done' };
+      }
+    }
+  }
 }
 
 function openRequested(request: ProgramRequest): { request: ProgramRequest; program: Program } {
-  const { model, training, classes } = request;
+  const { model, training, classes, conventions } = request;
   const program = openProgram({
     model,
-    architecture: architectureOf(model),
+    architecture: architectureOf(model, conventions.topology),
     step: training,
     classes,
     compute: precisionOf(request),
     pretrained: model.weights !== 'none',
-    scaling: model.weights === 'none' ? 'zero-one' : 'minus-one-one',
+    scaling: conventions.pixels,
   });
   return { request, program };
 }
@@ -183,7 +192,7 @@ async function evaluate(
 ): Promise<Evaluation> {
   const batches = openBatches({
     shards,
-    batchSize: evaluationBatchSize,
+    batchSize: Math.min(evaluationBatchSize, request.training.microBatchSize ?? Infinity),
     fromPosition: 0,
     imageBytes: recordBytes(records, program),
   });

@@ -3,6 +3,7 @@ import type { Config } from '../contract/config.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Example, StageProgress, Validation } from '../contract/progress.ts';
 import type { Numerics } from '../contract/timeline.ts';
+import type { TakenWeights } from '../contract/weights.ts';
 
 /** A test image, as a PNG data address, and what the model made of it. */
 export interface ShownExample extends Example {
@@ -14,6 +15,8 @@ export interface ReportInput {
   readonly preset: string;
   readonly config: Config;
   readonly plan: TrainingPlan;
+  /** null: from scratch. */
+  readonly weights: TakenWeights | null;
   readonly classes: readonly string[];
   readonly stages: readonly StageProgress[];
   /** Of every step, in nats. */

@@ -1,6 +1,7 @@
 /** A run's report: one self-contained HTML page, without network. */
 import { presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
+import { weightsNote } from '../contract/weights.ts';
 import { accuracyChart, lossChart } from './charts.ts';
 import { configRows } from './config-rows.ts';
 import { html, raw } from './html.ts';
@@ -55,6 +56,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
               step, ${input.imagesPerSecond.toFixed(0)} images/s on ${hardware(input)}.
               ${interruptions(input)}
             </p>
+            <p>${beginning(input)}</p>
           </section>
           <section aria-labelledby="classes">
             <h2 id="classes">Classes</h2>
@@ -209,6 +211,11 @@ function pairs(rows: readonly (readonly [string, string])[]): Html {
       </tbody>
     </table>
   </div>`;
+}
+
+function beginning({ weights, config }: ReportInput): string {
+  if (!weights) return `Its weights began from seed ${config.seed}.`;
+  return `It began with pretrained weights: ${weightsNote(weights)}.`;
 }
 
 function interruptions({ resumedAt, notBitEqual }: ReportInput): string {

@@ -1,7 +1,9 @@
 /** The pipeline, from a configuration to a report: one workflow a run. Reads like its diagram. */
 import { workflowInfo } from '@temporalio/workflow';
 import type { RunResult } from '../contract/progress.ts';
+import { conventionsOf } from '../contract/stages.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
+import { weightsNote } from '../contract/weights.ts';
 import { data, model, quick } from './activities.ts';
 import { keepMilestones } from './milestones.ts';
 import { onceMended } from './once-mended.ts';
@@ -25,20 +27,26 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     quick.resolveConfig(input),
   );
   progress.begins(preset, takeover);
-  const { dataset, weights } = await progress.stage('ingest', async () => ({
-    dataset: await data.ingestDataset({
+  const { dataset, taken } = await progress.stage('ingest', async () => {
+    const dataset = await data.ingestDataset({
       source: config.dataset.source,
       sha256: config.dataset.sha256,
       digest: takeover?.inputs.dataset,
-    }),
-    weights: takeover
-      ? takeover.inputs.weights
-      : config.model.weights === 'none'
-        ? null
-        : (await data.ingestWeights({ model: config.model })).digest,
-  }));
+    });
+    if (takeover || config.model.weights === 'none') return { dataset, taken: null };
+    const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
+    progress.note('ingest', weightsNote(taken));
+    return { dataset, taken };
+  });
+  const weights = takeover
+    ? takeover.inputs.weights
+    : taken && { digest: taken.digest, conventions: taken.conventions };
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
-  const numerics = model.resolveNumerics({ config, classes: dataset.classes });
+  const numerics = model.resolveNumerics({
+    config,
+    classes: dataset.classes,
+    conventions: conventionsOf({ weights }),
+  });
   numerics.catch(() => undefined);
   const split = await progress.stage('split', () =>
     data.splitDataset({ dataset: dataset.digest, config }),
@@ -77,7 +85,11 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   const { trained } = training;
   const result = await progress.stage('report', () =>
     onceMended(
-      () => data.writeReport({ inputs, preset, predictions, trained, stages: progress.stages() }),
+      () =>
+        data.writeReport({
+          ...{ inputs, preset, predictions, trained },
+          ...{ weights: taken, stages: progress.stages() },
+        }),
       async () => {
         await training.remake(trained.last);
         await predictTestSet(inputs, training, base.test.digest, () => undefined, 'verify');

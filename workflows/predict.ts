@@ -1,4 +1,5 @@
 /** What the best model makes of the test set, shard by shard. */
+import { conventionsOf } from '../contract/stages.ts';
 import type { Predictions, TrainingInputs } from '../contract/stages.ts';
 import { model } from './activities.ts';
 import { onceMended } from './once-mended.ts';
@@ -17,7 +18,11 @@ export async function predictTestSet(
 ): Promise<string> {
   const { config, classes } = inputs;
   const { checkpoint } = best;
-  const stage: Predictions = { kind: 'predictions', base: test, checkpoint, config, classes };
+  const conventions = conventionsOf(inputs);
+  const stage: Predictions = {
+    ...{ kind: 'predictions', base: test, checkpoint },
+    ...{ config, classes, conventions },
+  };
   const predict = async (): Promise<string> => {
     const opened = await open(stage, trust);
     let done = 0;

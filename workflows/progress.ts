@@ -19,6 +19,8 @@ export interface Progress {
   /** Runs one stage and keeps its times, parts and end. */
   stage<T>(name: StageName, work: (advance: Advance) => Promise<T>): Promise<T>;
   begins(preset: string, takeover: Takeover | undefined): void;
+  /** Says of a stage what came out of it. */
+  note(name: StageName, note: string): void;
   paused(value: boolean): void;
   training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
   problem(message: string): void;
@@ -58,6 +60,7 @@ export function openProgress(run: string): Progress {
         throw failure;
       }
     },
+    note: (name, note) => updateStage(name, { note }),
     begins: (preset, takeover) =>
       update({
         preset,

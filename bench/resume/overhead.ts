@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programOf } from '../../activities/train-steps.ts';
 import { describeStage, readShardSet } from '../../activities/stages.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../../contract/plan.ts';
 import type { RunResult } from '../../contract/progress.ts';
@@ -130,11 +131,10 @@ async function runBare(
   shards: Shards,
   folder: string,
 ): Promise<{ seconds: number; stallsMs: number[] }> {
-  const { config, classes } = inputs;
-  const { training, model, seed } = config;
+  const { training, seed } = inputs.config;
   const plan = planTraining(inputs.samples, training);
   const script = new URL('../../workers/trainer.ts', import.meta.url);
-  const trainer = await startTrainer(script, { model, training, classes: classes.length });
+  const trainer = await startTrainer(script, programOf(inputs));
   const stallsMs: number[] = [];
   let [firstAt, lastAt] = [0, 0];
   const advance = async (fromStep: number, toStep: number, saveAt: number[]): Promise<void> => {

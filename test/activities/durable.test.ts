@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { programOf } from '../../activities/train-steps.ts';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError, fewTries } from '../../contract/failures.ts';
 import { startTrainer } from '../../model/trainer-client.ts';
@@ -55,12 +56,11 @@ test('a defect is tried a few times', async () => {
 });
 
 test('a trainer that crashes in native code is named with its signal, and tried again', async (t) => {
-  const { model, training } = trainingInputs().config;
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-crash-'));
   t.after(() => rm(folder, { recursive: true }));
   const script = join(folder, 'crash.mjs');
   await writeFile(script, 'process.kill(process.pid, "SIGSEGV")');
-  const died = await startTrainer(pathToFileURL(script), { model, training, classes: 2 }).then(
+  const died = await startTrainer(pathToFileURL(script), programOf(trainingInputs())).then(
     () => undefined,
     (error: unknown) => error,
   );

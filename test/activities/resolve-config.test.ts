@@ -86,6 +86,13 @@ test('freezing random convolutions is refused', async () => {
   assert.match(problem!, /^model\.trainable: 'head' freezes convolutions/);
 });
 
+test('a small stem does not go with weights from elsewhere, but with those of a run', async () => {
+  const [problem] = await problemsOf({ model: { stem: 'small', weights: 'imagenet' } });
+  assert.match(problem!, /^model\.stem: 'small' does not fit pretrained weights/);
+  const { config } = await resolveConfig({ model: { stem: 'small', weights: 'run:nightly' } });
+  assert.equal(config.model.stem, 'small');
+});
+
 test('an unknown preset is refused with the list of presets', async () => {
   assert.deepEqual(await problemsOf({ preset: 'fast' }), [
     'preset: "fast" is none of quickstart, article',

@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { programOf } from '../../activities/train-steps.ts';
+import { fromScratch } from '../../contract/weights.ts';
 import { readShardSet } from '../../activities/stages.ts';
 import type { ModelServices } from '../../activities/services.ts';
 import { withTrainingRecords } from '../../activities/training-records.ts';
@@ -53,7 +55,7 @@ beforeEach(async () => {
 
 const inputsOf = (config: ConfigInput): TrainingInputs => ({
   ...trainingInputs(config),
-  weights: '6'.repeat(64),
+  weights: { digest: '6'.repeat(64), conventions: fromScratch },
 });
 const reusing = inputsOf({ model: { trainable: 'head' }, augment: { views: 2 } });
 
@@ -88,7 +90,7 @@ async function read(
     if (type === 'extracting' && ++events > dieAfter) stop.abort(new Error('killed'));
   };
   const step = { signal: stop.signal, attempt: crypto.randomUUID(), report: () => undefined };
-  return trainer.use({ ...inputs.config, classes: 2 }, (warm) =>
+  return trainer.use(programOf(inputs), (warm) =>
     withTrainingRecords(
       services,
       inputs,
@@ -156,7 +158,7 @@ test('a damaged part is computed again, and no other', async () => {
 test('other weights, other hardware and other precision have features of their own', async () => {
   await read(reusing, 'train');
   const others: [TrainingInputs, Numerics][] = [
-    [{ ...reusing, weights: '7'.repeat(64) }, numerics],
+    [{ ...reusing, weights: { digest: '7'.repeat(64), conventions: fromScratch } }, numerics],
     [reusing, { ...numerics, threads: 8 }],
     [reusing, { ...numerics, precision: 'bfloat16' }],
   ];

@@ -44,6 +44,7 @@ const input: ReportInput = {
   preset: 'quickstart',
   config,
   plan: planTraining(6_400, config.training),
+  weights: null,
   classes,
   stages: stageNames.map((name, index) => ({
     name,

@@ -9,9 +9,14 @@ import { startStack } from '../support/stack.ts';
 import type { TestStack } from '../support/stack.ts';
 
 let stack: TestStack;
+let input: object;
 
 before(async () => {
   stack = await startStack();
+  input = {
+    dataset: { source: await cifarArchive(), limit: 300 },
+    training: { epochs: 2, batchSize: 32, validateEverySteps: 4, checkpointEverySteps: 4 },
+  };
 });
 after(() => stack.stop());
 
@@ -19,12 +24,7 @@ test('a run goes from an archive to predictions of the whole test set and a repo
   const handle = await stack.client.workflow.start('trainingPipeline', {
     workflowId: 'undisturbed',
     taskQueue: cpuQueue,
-    args: [
-      {
-        dataset: { source: await cifarArchive(), limit: 300 },
-        training: { epochs: 2, batchSize: 32, validateEverySteps: 4, checkpointEverySteps: 4 },
-      },
-    ],
+    args: [input],
   });
   const undisturbed = (await handle.result()) as RunResult;
   assert.equal(undisturbed.resumes, 0);
@@ -47,6 +47,24 @@ test('a run goes from an archive to predictions of the whole test set and a repo
   }
   const report = await stack.store.get(undisturbed.reportKey);
   assert.match(Buffer.from(report.bytes).toString(), /^<!doctype html>/);
+});
+
+test("a run begins with an earlier one's model, head and all, and its report says so", async () => {
+  const handle = await stack.client.workflow.start('trainingPipeline', {
+    workflowId: 'warm-started',
+    taskQueue: cpuQueue,
+    args: [{ ...input, model: { weights: 'run:undisturbed', trainable: 'head' } }],
+  });
+  const result = (await handle.result()) as RunResult;
+  const { stages } = await handle.query(progressQuery);
+  const { note } = stages.find(({ name }) => name === 'ingest')!;
+  assert.match(
+    note!,
+    /^272 variables loaded from s3:.*manifest\.json$/,
+    'nothing is left out or new',
+  );
+  const report = await stack.store.get(result.reportKey);
+  assert.match(Buffer.from(report.bytes).toString(), /It began with pretrained weights: 272/);
 });
 
 test('a wrong configuration fails at once, with the key, the value and the rule', async () => {

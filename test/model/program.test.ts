@@ -23,6 +23,9 @@ const batch: ImageBatch = {
 
 interface Options {
   readonly block?: 'v1' | 'v2';
+  readonly topology?: 'keras' | 'slim';
+  readonly scaling?: 'zero-one' | 'caffe';
+  readonly pretrained?: boolean;
   readonly model?: ConfigInput['model'];
   readonly training?: ConfigInput['training'];
   readonly compute?: 'float32' | 'bfloat16';
@@ -36,12 +39,12 @@ function open(options: Options = {}): Program {
   });
   const program = openProgram({
     model,
-    architecture: tiny(options.block ?? 'v2'),
+    architecture: { ...tiny(options.block ?? 'v2'), topology: options.topology ?? 'keras' },
     step: training,
     classes,
     compute: options.compute ?? 'float32',
-    pretrained: false,
-    scaling: 'zero-one',
+    pretrained: options.pretrained ?? false,
+    scaling: options.scaling ?? 'zero-one',
   });
   program.initialize(options.seed ?? 1);
   return program;
@@ -74,6 +77,24 @@ test('the loss falls, and evaluation is of the weights as they are', () => {
   const losses = train(program, 0, 20);
   assert.ok(losses.at(-1)! < losses[0]! / 2, `${losses[0]} to ${losses.at(-1)}`);
   assert.notDeepEqual(program.evaluate(batch).probabilities, before.probabilities);
+  program.close();
+});
+
+for (const block of ['v1', 'v2'] as const) {
+  test(`TF-Slim's ResNet ${block} learns, from images as Caffe had them`, () => {
+    const program = open({ block, topology: 'slim', scaling: 'caffe' });
+    const losses = train(program, 0, 20);
+    assert.ok(losses.at(-1)! < losses[0]! / 2, `${losses[0]} to ${losses.at(-1)}`);
+    program.close();
+  });
+}
+
+test('what is given by name is taken, and all else keeps its value', () => {
+  const program = open({ pretrained: true });
+  const before = values(program);
+  const bias = Float32Array.of(1, 2, 3, 4);
+  program.assign(new Map([['conv1_conv/bias', bias]]));
+  assert.deepEqual(values(program), new Map([...before, ['conv1_conv/bias', bias]]));
   program.close();
 });
 

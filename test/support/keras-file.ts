@@ -1,12 +1,18 @@
 /** Weights' files as Keras lays them out, with made values. */
 import { File, ready } from 'h5wasm/node';
 import type { Group } from 'h5wasm/node';
-import { backboneOf } from '../../model/pretrained.ts';
+import { variablesOf } from '../../model/pretrained.ts';
 import type { Architecture } from '../../model/resnet50.ts';
 
 interface FileVariable {
   readonly name: string;
-  readonly shape: readonly (number | null)[];
+  readonly shape: readonly number[];
+}
+
+/** The variables of a network without its head. */
+export function backboneOf(architecture: Architecture): FileVariable[] {
+  const variables = variablesOf({ architecture, stem: 'imagenet', classes: 2 });
+  return variables.filter(({ name }) => !name.startsWith('head/'));
 }
 
 /** Writes all variables of the backbone, or those that `change` makes of them; all halves, or what `valueOf` gives. */
@@ -22,10 +28,9 @@ export async function writeKerasFile(
     const [layer, part] = name.split('/') as [string, string];
     const outer = (file.get(layer) ?? file.create_group(layer)) as Group;
     const group = (outer.get(layer) ?? outer.create_group(layer)) as Group;
-    const sizes = shape as number[];
-    const data = new Float32Array(sizes.reduce((product, size) => product * size, 1));
-    for (let at = 0; at < data.length; at += 1) data[at] = valueOf(name, sizes);
-    group.create_dataset({ name: `${part}:0`, data, shape: sizes, dtype: '<f' });
+    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+    for (let at = 0; at < data.length; at += 1) data[at] = valueOf(name, shape);
+    group.create_dataset({ name: `${part}:0`, data, shape: [...shape], dtype: '<f' });
   }
   file.close();
 }

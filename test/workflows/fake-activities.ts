@@ -41,7 +41,14 @@ export function fakeActivities(own: Partial<Activities>): Activities {
   return {
     resolveConfig: (input) => resolveConfig({ store: openMemoryStore() }, input),
     ingestDataset: async () => ({ digest, classes: ['cat', 'dog'], samples: 100 }),
-    ingestWeights: async () => ({ digest, loaded: 1, skipped: [] }),
+    ingestWeights: async () => ({
+      digest,
+      conventions: { topology: 'slim', pixels: 'minus-one-one' },
+      address: '/weights.tar.gz',
+      loaded: 270,
+      skipped: ['logits/weights'],
+      fresh: ['head/kernel', 'head/bias'],
+    }),
     splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
     openStage: async (stage) => ({
       digest: digestOf(stage),

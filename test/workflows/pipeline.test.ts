@@ -57,6 +57,29 @@ test('training goes from milestone to milestone, and the best state is predicted
   assert.equal(progress.training?.loss, 2);
 });
 
+test('what was taken of pretrained weights is said, and they go on to training and the report', async () => {
+  let reported: string | undefined;
+  const usual = fakeActivities({});
+  const { progress } = await run(
+    {
+      async trainSteps(input) {
+        assert.equal(input.inputs.weights?.conventions.topology, 'slim');
+        return segmentTo(input);
+      },
+      async writeReport(request) {
+        reported = request.weights?.address;
+        return usual.writeReport(request);
+      },
+    },
+    { training, model: { weights: '/weights.tar.gz' } },
+  );
+  assert.equal(
+    progress.stages.find(({ name }) => name === 'ingest')!.note,
+    '270 variables loaded from /weights.tar.gz; not taken: logits/weights; new: head/kernel, head/bias',
+  );
+  assert.equal(reported, '/weights.tar.gz');
+});
+
 test("an epoch's shards are made while the epoch before it trains", async () => {
   const made: number[] = [];
   const madeBefore: number[][] = [];

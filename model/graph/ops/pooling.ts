@@ -4,19 +4,24 @@ import { staticSize } from '../tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { binary, cast } from './elementwise.ts';
 
-/** The largest of each window of `size` x `size`: [B, H, W, C] -> [B, H', W', C], no padding. */
+/**
+ * The largest of each window of `size` x `size`: [B, H, W, C] -> [B, H', W', C]. Without padding,
+ * or `same`: H' = ceil(H / stride), and what lies beyond the border counts for nothing.
+ */
 export function maxPool(
   graph: Graph,
   x: Tensor,
-  { size, stride }: { size: number; stride: number },
+  { size, stride, padding = 'valid' }: { size: number; stride: number; padding?: 'same' | 'valid' },
 ): Tensor {
   const outputSize = (axis: number): number =>
-    Math.floor((staticSize(x, axis) - size) / stride) + 1;
+    padding === 'same'
+      ? Math.ceil(staticSize(x, axis) / stride)
+      : Math.floor((staticSize(x, axis) - size) / stride) + 1;
   const attributes = {
     T: { type: x.dtype },
     ksize: { ints: [1, size, size, 1] },
     strides: { ints: [1, stride, stride, 1] },
-    padding: { string: 'VALID' },
+    padding: { string: padding.toUpperCase() },
     data_format: { string: 'NHWC' },
   };
   const y = graph.addOne('MaxPool', [x], attributes, {

@@ -81,6 +81,11 @@ const cases: Case[] = [
     build: (graph, [x]) => maxPool(graph, x!, { size: 3, stride: 2 }),
   },
   {
+    name: 'maxPool, padded',
+    shapes: [[2, 6, 6, 2]],
+    build: (graph, [x]) => maxPool(graph, x!, { size: 3, stride: 2, padding: 'same' }),
+  },
+  {
     name: 'maxPool of size 1, as a strided shortcut',
     shapes: [[1, 4, 4, 2]],
     build: (graph, [x]) => maxPool(graph, x!, { size: 1, stride: 2 }),
