@@ -75,8 +75,8 @@ function convolve(
         ? graph.addOne('Conv2DBackpropInput', [graph.shapeOf(x), kernel, d!], attributes, x)
         : undefined,
       wantsKernel
-        ? tapsAreFaster(x.dtype, given, size)
-          ? kernelGradientByTaps(graph, x, kernel, d!, { stride, border })
+        ? stride === 1 && tapsAreFaster(x.dtype, given, size)
+          ? kernelGradientByTaps(graph, x, kernel, d!, border)
           : graph.addOne('Conv2DBackpropFilter', [x, graph.shapeOf(kernel), d!], attributes, kernel)
         : undefined,
     ],

@@ -32,6 +32,8 @@ export function addN(graph: Graph, tensors: readonly Tensor[]): Tensor {
   const [first] = tensors;
   if (!first) throw new Error('addN: no tensors');
   if (tensors.length === 1) return first;
+  // AddN has one thread.
+  if (tensors.length === 2) return binary(graph, 'AddV2', first, tensors[1]!);
   const attributes = { T: { type: first.dtype }, N: { int: tensors.length } };
   return graph.addOne('AddN', tensors, attributes, first);
 }

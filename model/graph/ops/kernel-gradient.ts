@@ -4,27 +4,27 @@ import { staticSize } from '../tensor.ts';
 import type { DType, Tensor } from '../tensor.ts';
 import { plainReshape } from './elementwise.ts';
 
-/** Whether it is slower for maps of `given` x `given` and a kernel of `size` x `size`, as measured. */
+/** Whether it is slower for maps of `given` x `given` and a kernel of `size` x `size`, as measured at stride 1. */
 export function tapsAreFaster(dtype: DType, given: number, size: number): boolean {
   if (size === 1) return dtype === 'float32' || given <= 28;
   return given <= 7;
 }
 
 /**
- * The gradient by kernel [K, K, C, F] from that by y, `d` [B, S', S', F]: for each of the kernel's
- * taps the matrix product of the pixels it meets with those it gives.
+ * The gradient by kernel [K, K, C, F] from that by y, `d` [B, S', S', F], at stride 1: for each of
+ * the kernel's taps the matrix product of the pixels it meets with those it gives.
  */
 export function kernelGradientByTaps(
   graph: Graph,
   x: Tensor,
   kernel: Tensor,
   d: Tensor,
-  { stride, border }: { stride: number; border: number },
+  border: number,
 ): Tensor {
   const { dtype } = x;
   const [taps, channels, filters] = [0, 2, 3].map((axis) => staticSize(kernel, axis));
   const reaches = Array.from({ length: taps! }, (_, tap) =>
-    reachOf(tap - border, stride, staticSize(x, 1), staticSize(d, 1)),
+    reachOf(tap - border, staticSize(x, 1), staticSize(d, 1)),
   );
   const products = reaches.flatMap((vertical) =>
     reaches.map((horizontal) =>
@@ -42,56 +42,37 @@ export function kernelGradientByTaps(
   return plainReshape(graph, pack(graph, products), kernel.shape);
 }
 
-/** Every `step`-th index from `first` to `last`. */
+/** From where, and how many. */
 interface Range {
   readonly first: number;
-  readonly last: number;
-  readonly step: number;
+  readonly count: number;
 }
 
 /** Along one axis: the pixels that a tap meets, borders left out, and those that it gives there. */
-function reachOf(
-  offset: number,
-  stride: number,
-  read: number,
-  given: number,
-): { read: Range; given: Range } {
-  const first = Math.max(Math.ceil(-offset / stride), 0);
-  const last = Math.min(Math.floor((read - 1 - offset) / stride), given - 1);
-  return {
-    read: { first: first * stride + offset, last: last * stride + offset, step: stride },
-    given: { first, last, step: 1 },
-  };
+function reachOf(offset: number, read: number, given: number): { read: Range; given: Range } {
+  const first = Math.max(-offset, 0);
+  const count = Math.min(read - offset, given) - first;
+  return { read: { first: first + offset, count }, given: { first, count } };
 }
 
 /** Part of x [B, S, S, C] as a matrix [pixels, C] */
 function pixels(graph: Graph, x: Tensor, vertical: Range, horizontal: Range): Tensor {
-  const size = staticSize(x, 1);
-  const isWhole = [vertical, horizontal].every(
-    ({ first, last, step }) => first === 0 && last === size - 1 && (step === 1 || size === 1),
-  );
-  const bounds = (of: (range: Range) => number, others: number): Tensor =>
-    graph.ints([others, of(vertical), of(horizontal), others]);
-  const part = isWhole
-    ? x
-    : graph.addOne(
-        'StridedSlice',
-        [
-          x,
-          bounds(({ first }) => first, 0),
-          bounds(({ last }) => last + 1, 0),
-          bounds(({ step }) => step, 1),
-        ],
-        // Whatever the bounds say, the first and the last axis are taken whole.
-        {
-          T: { type: x.dtype },
-          Index: { type: 'int32' },
-          begin_mask: { int: 0b1001 },
-          end_mask: { int: 0b1001 },
-        },
-        { dtype: x.dtype, shape: [null, null, null, staticSize(x, 3)] },
-      );
-  return plainReshape(graph, part, [null, staticSize(x, 3)]);
+  const [size, channels] = [staticSize(x, 1), staticSize(x, 3)];
+  const part =
+    vertical.count === size && horizontal.count === size
+      ? x
+      : graph.addOne(
+          'Slice',
+          [
+            x,
+            graph.ints([0, vertical.first, horizontal.first, 0]),
+            // -1: all that is left of the axis.
+            graph.ints([-1, vertical.count, horizontal.count, -1]),
+          ],
+          { T: { type: x.dtype }, Index: { type: 'int32' } },
+          { dtype: x.dtype, shape: [x.shape[0]!, vertical.count, horizontal.count, channels] },
+        );
+  return plainReshape(graph, part, [null, channels]);
 }
 
 /** Tensors of one shape, one after the other along a new first axis. */
