@@ -1,0 +1,76 @@
+/** Segments of training, asked of a worker: first of the one whose trainer holds the run's state. */
+import { log } from '@temporalio/workflow';
+import { position } from '../contract/plan.ts';
+import type { TrainingPlan } from '../contract/plan.ts';
+import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
+import { training } from './activities.ts';
+import type { Course } from './course.ts';
+import type { EpochsAhead } from './epochs.ts';
+import { problemOf } from './problem.ts';
+
+export interface Segments {
+  /** From the newest state there is, `reachedStep` when nothing was lost, to that after `toStep`. */
+  advance(reachedStep: number, toStep: number): Promise<Segment>;
+  /** Saves what the worker holds, and frees its GPU; one that is gone has nothing to give. */
+  handBack(step: number): Promise<void>;
+  /** Whether a worker holds the state, as far as anybody knows. */
+  readonly isHeld: boolean;
+  /** The next segment is any worker's. */
+  release(): void;
+}
+
+export function openSegments(
+  inputs: TrainingInputs,
+  plan: TrainingPlan,
+  course: Course,
+  epochs: EpochsAhead,
+): Segments {
+  /** Of the worker whose trainer holds the state. */
+  let workerQueue: string | undefined;
+  const inputTo = (reachedStep: number, toStep: number): TrainStepsInput => {
+    const { timeline, validations } = course;
+    return {
+      ...{ inputs, timeline, reachedStep, toStep },
+      validations: validations.map(withoutCheckpoint),
+    };
+  };
+  return {
+    async advance(reachedStep, toStep) {
+      const from = Math.min(reachedStep, toStep);
+      const { epoch } = position(plan, Math.min(from, toStep - 1));
+      await epochs.ready(epoch);
+      epochs.prepare(epoch + 1);
+      const options = {
+        summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${from} to ${toStep}`,
+        ...(workerQueue !== undefined && onWorker(workerQueue)),
+      };
+      const input = inputTo(from, toStep);
+      const segment = await training.trainSteps.executeWithOptions(options, [input]);
+      ({ workerQueue } = segment);
+      return segment;
+    },
+    async handBack(step) {
+      if (workerQueue === undefined) return;
+      const options = { summary: `step ${step}, saved and handed back`, ...onWorker(workerQueue) };
+      workerQueue = undefined;
+      try {
+        await training.handBack.executeWithOptions(options, [inputTo(step, step)]);
+      } catch (failure) {
+        log.warn('nothing was handed back', { step, problem: problemOf(failure).message });
+      }
+    },
+    get isHeld() {
+      return workerQueue !== undefined;
+    },
+    release: () => void (workerQueue = undefined),
+  };
+}
+
+/** Waits longer than a worker that lives takes to begin; one that is gone costs so much once. */
+const onWorker = (taskQueue: string) =>
+  ({ taskQueue, scheduleToStartTimeout: '5 seconds' }) as const;
+
+const withoutCheckpoint = ({
+  checkpoint: _checkpoint,
+  ...validation
+}: Course['validations'][number]) => validation;
