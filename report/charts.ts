@@ -68,12 +68,14 @@ const size = { width: 460, height: 220 } as const;
 
 function thin(losses: readonly number[]): { step: number; loss: number }[] {
   const points = Math.min(losses.length, mostPoints);
-  return Array.from({ length: points }, (_, index) => {
+  const means = Array.from({ length: points }, (_, index) => {
     const from = Math.floor((index * losses.length) / points);
     const to = Math.floor(((index + 1) * losses.length) / points);
     const part = losses.slice(from, to);
     return { step: to, loss: part.reduce((sum, loss) => sum + loss, 0) / part.length };
   });
+  // Where the record of the steps was lost there is nothing to draw.
+  return means.filter(({ loss }) => !Number.isNaN(loss));
 }
 
 async function draw(label: string, spec: object): Promise<Html> {

@@ -17,6 +17,7 @@ const table: readonly (readonly [FailureType, tries: number, toBeMended: boolean
   ['ShardsMissing', fewTries, true],
   ['NumericsDiffer', fewTries, true],
   ['DamagedObject', fewTries, true],
+  ['OutOfMemory', fewTries, false],
   ['TrainerDied', fewTries, false],
   ['Unexpected', fewTries, false],
   ['Unavailable', Infinity, false],

@@ -20,6 +20,8 @@ export interface TrainingRig {
   readonly store: ObjectStore;
   /** For the workflow; data stages are sealed without any file. */
   readonly activities: Partial<Activities>;
+  /** All that the worker has saved is in the store. */
+  settled(run: string): Promise<void>;
   /** Another worker, which knows only what is in the store; the next segment is its. */
   newWorker(): Promise<TrainingWorker>;
   remove(): Promise<void>;
@@ -36,6 +38,7 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
   return {
     store,
     newWorker,
+    settled: (run) => services.uploads.settled(run),
     activities: {
       resolveConfig: (input) => durable(() => resolveConfig({ store }, input)),
       keepMilestone: (input) => durable(() => keepMilestone({ store }, input)),

@@ -40,6 +40,7 @@ function disturbedAt(step: number, disturb: (run: string) => Promise<void>): Par
     async trainSteps(request) {
       if (request.reachedStep === step && !done) {
         done = true;
+        await rig.settled(request.inputs.run);
         await disturb(request.inputs.run);
       }
       return rig.activities.trainSteps!(request);
