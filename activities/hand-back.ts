@@ -1,21 +1,14 @@
 /** Lets go of a run that stops for a while: its state is saved and stored, then the trainer's process ends. */
-import { mkdtemp } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { TrainStepsInput } from '../contract/stages.ts';
 import { stateKeyOf } from './resume-state.ts';
 import type { ModelServices } from './services.ts';
-import { savesOf } from './saved-states.ts';
 import { programOf } from './train-steps.ts';
 
 /** Nothing is to be done when another run has taken the trainer since: what it saved is on its way. */
 export async function handBack(services: ModelServices, input: TrainStepsInput): Promise<void> {
-  const { trainer: host, uploads, scratch } = services;
+  const { trainer: host, uploads } = services;
   await host.useWarm(programOf(input.inputs), async (trainer) => {
-    if (trainer.stateKey !== stateKeyOf(input, input.reachedStep)) return;
-    const directory = await mkdtemp(join(scratch, 'state-'));
-    await trainer.client.ask({ type: 'save', directory }, savesOf(services, input, trainer));
-    await uploads.settled(input.inputs.run);
-    host.close();
+    if (trainer.stateKey === stateKeyOf(input, input.reachedStep)) await host.close();
   });
   await uploads.settled(input.inputs.run);
 }

@@ -60,6 +60,8 @@ async function loadCheckpoint(
   const manifest = await readCheckpoint(store, checkpoint);
   const stateKey = `weights ${stateDigest(manifest)}`;
   if (trainer.stateKey === stateKey) return;
+  await trainer.leave?.();
+  trainer.leave = undefined;
   const prefix = await fetchBundle(store, manifest, directory);
   await trainer.client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
   trainer.stateKey = stateKey;

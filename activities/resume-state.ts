@@ -50,6 +50,8 @@ export async function resumeState(
   // What this worker saved before is newer than what the store has.
   await services.uploads.settled(inputs.run);
   const startedAt = performance.now();
+  await trainer.leave?.();
+  trainer.leave = undefined;
   trainer.stateKey = undefined;
   const found =
     (await loadNewestCheckpoint(services, input, trainer)) ??

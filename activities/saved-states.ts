@@ -1,4 +1,6 @@
 /** From a state that the trainer has saved locally to a checkpoint on its way to the store. */
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { planTraining } from '../contract/plan.ts';
 import type { TrainStepsInput } from '../contract/stages.ts';
 import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
@@ -6,6 +8,16 @@ import type { CheckpointContext } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ModelServices } from './services.ts';
 import type { WarmTrainer } from './trainer-host.ts';
+
+/** Has the trainer save the state it holds, and queues it. */
+export async function saveHeldState(
+  services: ModelServices,
+  input: TrainStepsInput,
+  trainer: WarmTrainer,
+): Promise<void> {
+  const directory = await mkdtemp(join(services.scratch, 'state-'));
+  await trainer.client.ask({ type: 'save', directory }, savesOf(services, input, trainer));
+}
 
 /** Queues each state that the trainer says it has saved. */
 export function savesOf(

@@ -13,6 +13,7 @@ import type { Validation } from '../contract/progress.ts';
 import { augmentedShards, conventionsOf } from '../contract/stages.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
+import type { Numerics } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointAt } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
@@ -21,7 +22,7 @@ import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import { checkpointInterval } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
-import { savesOf } from './saved-states.ts';
+import { saveHeldState, savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
@@ -29,7 +30,7 @@ import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import { withTrainingRecords } from './training-records.ts';
 import type { FeatureMaker, HeldRecords } from './training-records.ts';
-import type { Uploads } from './uploads.ts';
+import type { Durable, Uploads } from './uploads.ts';
 
 /** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
 const mostWaitingUploads = 1;
@@ -48,10 +49,13 @@ export async function trainSteps(
       throw isDiverged(error) ? await withNewestCheckpoint(services, inputs.run, error) : error;
     } finally {
       if (step.signal.aborted) {
-        // This worker may be about to end, and what it saved with it.
-        await services.uploads.settled(inputs.run);
-        // Paused or cancelled, the run may not come back for days.
-        services.trainer.close();
+        try {
+          // This worker may be about to end, and what it saved with it.
+          await services.uploads.settled(inputs.run);
+        } finally {
+          // Paused or cancelled, the run may not come back for days.
+          await services.trainer.close();
+        }
       }
     }
   });
@@ -153,7 +157,8 @@ async function trainSegment(
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   // Whoever asks for a state that was reached before wants it from the store.
   if (reached === plan.steps || input.reachedStep === toStep) await uploads.settled(run);
-  const durable = uploads.durable(run);
+  trainer.leave = () => saveHeldState(services, input, trainer);
+  const durable = durableOf(uploads, input, reached);
   return {
     step: reached,
     checkpoint: checkpointAt(inputs, timeline, reached),
@@ -161,10 +166,23 @@ async function trainSegment(
     loss,
     ...total,
     validation,
-    durableStep: durable?.step ?? begin.step,
+    durableStep: durable?.step ?? (begin.warm ? (inputs.origin?.step ?? 0) : begin.step),
     durableAt: durable?.at ?? null,
     workerQueue: services.workerQueue,
   };
+}
+
+/** The newest state that is in the store on this way to `reached`: a run that was reset has left others. */
+function durableOf(
+  uploads: Uploads,
+  { inputs, timeline }: TrainStepsInput,
+  reached: number,
+): Durable | undefined {
+  const newest = uploads.durable(inputs.run);
+  if (!newest || newest.step > reached) return undefined;
+  return newest.lineage === checkpointAt(inputs, timeline, newest.step).lineage
+    ? newest
+    : undefined;
 }
 
 /** What a save that broke off has left: tries on a full disk would never let it get emptier. */
@@ -199,9 +217,17 @@ async function refuseOtherNumerics(
   await uploads.settled(inputs.run);
   throw new NightshiftError(
     'NumericsDiffer',
-    `this worker computes with ${JSON.stringify(numerics)}, the run with ${JSON.stringify(expected)}`,
+    `step ${step}: this worker computes otherwise than the run (${differencesOf(numerics, expected)}); training.strict refuses it: start a worker like the run's, or resume with training.strict=false`,
     { details: { numerics, step } },
   );
+}
+
+/** `device: cpu, the run has NVIDIA H100; ...` */
+function differencesOf(numerics: Numerics, expected: Numerics | undefined): string {
+  return (Object.keys(numerics) as (keyof Numerics)[])
+    .filter((key) => numerics[key] !== expected?.[key])
+    .map((key) => `${key}: ${numerics[key]}, the run has ${expected?.[key]}`)
+    .join('; ');
 }
 
 /** The states that are saved whatever the time: each interval in steps, each validation, the last one. */

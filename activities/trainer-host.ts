@@ -10,6 +10,8 @@ export interface WarmTrainer {
   stateKey: string | undefined;
   /** How long training stood still when a state was last saved; undefined before. */
   stallSeconds?: number;
+  /** Saves the state it holds, unless that is saved: to be called before another one takes its place. */
+  leave?: (() => Promise<void>) | undefined;
 }
 
 export interface TrainerHost {
@@ -23,8 +25,8 @@ export interface TrainerHost {
     program: ProgramRequest,
     work: (trainer: WarmTrainer) => Promise<T>,
   ): Promise<T | undefined>;
-  /** Ends the process: the GPU is free. */
-  close(): void;
+  /** Ends the process, its state saved: the GPU is free. */
+  close(): Promise<void>;
 }
 
 /** `script`: the module that the trainer's process runs. */
@@ -38,11 +40,17 @@ export function openTrainerHost(script: URL): TrainerHost {
   const trainerFor = async (request: ProgramRequest): Promise<WarmTrainer> => {
     const there = warmFor(request);
     if (there) return there;
-    warm?.client.kill();
-    warm = undefined;
+    await close();
     const program = JSON.stringify(request);
     warm = { client: await startTrainer(script, request), stateKey: undefined, program };
     return warm;
+  };
+
+  const close = async (): Promise<void> => {
+    const leaving = warm;
+    warm = undefined;
+    if (leaving?.client.alive) await leaving.leave?.().catch(() => undefined);
+    leaving?.client.kill();
   };
 
   /** One after the other; a trainer whose work has failed has a state that nobody knows. */
@@ -57,6 +65,7 @@ export function openTrainerHost(script: URL): TrainerHost {
         return await work(trainer);
       } catch (error) {
         trainer.stateKey = undefined;
+        trainer.leave = undefined;
         throw error;
       }
     });
@@ -68,10 +77,7 @@ export function openTrainerHost(script: URL): TrainerHost {
     use: <T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>) =>
       inTurn(() => trainerFor(program), work) as Promise<T>,
     useWarm: (program, work) => inTurn(() => warmFor(program), work),
-    close() {
-      warm?.client.kill();
-      warm = undefined;
-    },
+    close,
   };
 }
 

@@ -5,6 +5,7 @@ import type { SavedCheckpoint } from '../model/checkpoint.ts';
 
 /** The newest checkpoint of a run that is in the store, and when it came there (epoch milliseconds). */
 export interface Durable {
+  readonly lineage: string;
   readonly step: number;
   readonly at: number;
 }
@@ -47,7 +48,8 @@ export function openUploads(): Uploads {
         await next.commit();
         seconds = (performance.now() - startedAt) / 1000;
         queue.shift();
-        newest.set(run, { step: next.saved.checkpoint.step, at: Date.now() });
+        const { lineage, step } = next.saved.checkpoint;
+        newest.set(run, { lineage, step, at: Date.now() });
         durableSince.set(run, performance.now());
         await rm(next.saved.directory, { recursive: true, force: true });
       }

@@ -23,7 +23,7 @@ import type { RunProgress, RunResult } from '../contract/progress.ts';
 import { cpuQueue } from '../contract/queues.ts';
 import { pauseUpdate, progressQuery, resumeUpdate } from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
-import { CommandError } from './cli.ts';
+import { CommandError, exitCodes } from './cli.ts';
 import type { RunInput } from './input.ts';
 
 export const workflowType = 'trainingPipeline';
@@ -127,7 +127,16 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     }
   };
   const update = (id: string, definition: UpdateDefinition<void>): Promise<void> =>
-    ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs);
+    ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs).catch(
+      (error: unknown) => {
+        if (!(error instanceof ServerAway)) throw error;
+        throw new CommandError(
+          `Run ${id} has not answered within ${handBackMs / 60_000} minutes: it will once its step is done and its state stored, see \`npx nightshift status ${id}\`.`,
+          exitCodes.failed,
+          error,
+        );
+      },
+    );
   return {
     start: (id, input) => {
       const order = async (): Promise<boolean> => {

@@ -9,6 +9,7 @@ import {
 } from '../contract/keys.ts';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest } from '../contract/manifests.ts';
+import { NightshiftError } from '../contract/failures.ts';
 import { controllerAfter } from '../contract/controller.ts';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
@@ -18,7 +19,7 @@ import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts'
 import { decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
-import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import { DamagedObject } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { bundleFiles, bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { lineageAt, lineageChain } from './lineage.ts';
@@ -26,8 +27,17 @@ import { lineageAt, lineageChain } from './lineage.ts';
 /** SHA-256 of the variables' bytes, in name order: equal digests are equal weights, slots and averages. */
 export function stateDigest(manifest: CheckpointManifest): string {
   const variables = manifest.files.find(({ name }) => name === bundleFiles[1]);
-  if (!variables) throw new Error(`checkpoint of step ${manifest.step}: its variables were pruned`);
+  if (!variables) throw letGo(manifest);
   return variables.sha256;
+}
+
+/** Weights that were let go of are made anew as damaged ones are. */
+function letGo(checkpoint: CheckpointReference): NightshiftError {
+  const { run, step } = checkpoint;
+  return new NightshiftError(
+    'DamagedObject',
+    `the state after step ${step} of run ${run} (${manifestKeyOf(checkpoint)}) has no weights any more: they were let go of`,
+  );
 }
 
 export const manifestKeyOf = ({ run, lineage, step }: CheckpointReference): string =>
@@ -42,14 +52,14 @@ export function checkpointAt(
   return { run: inputs.run, lineage: lineageAt(inputs, timeline, step), step };
 }
 
-/** Throws `ObjectNotFound`, and `DamagedObject` when it is not as it was written. */
+/** Throws `DamagedObject` when it is not there, or not as it was written. */
 export async function readCheckpoint(
   store: ObjectStore,
   checkpoint: CheckpointReference,
 ): Promise<CheckpointManifest> {
   const key = manifestKeyOf(checkpoint);
   const manifest = await readManifest(store, key, checkpointManifestSchema);
-  if (!manifest) throw new ObjectNotFound({ bucket: store.bucket, key });
+  if (!manifest) throw new DamagedObject({ bucket: store.bucket, key }, 'is missing');
   return manifest;
 }
 

@@ -8,6 +8,7 @@ import { openUploads } from '../activities/uploads.ts';
 import { gpuQueue } from '../contract/queues.ts';
 import { shutdownGraceMs } from '../contract/timing.ts';
 import { openCache } from '../storage/cache.ts';
+import { checkConditionalWrites } from '../storage/conditional-writes.ts';
 import { openProcessFolder } from '../storage/process-folder.ts';
 import { openS3Store } from '../storage/s3.ts';
 import type { Settings } from './settings.ts';
@@ -28,6 +29,7 @@ export async function openDataServices(settings: Settings): Promise<Opened<DataS
     region,
     createBucket: endpoint !== undefined,
   });
+  await checkConditionalWrites(store);
   const scratch = await openProcessFolder(join(stateDirectory, 'scratch'));
   await Promise.all(scratch.left.map(remove));
   const downloads = await openDownloads(join(stateDirectory, 'downloads'));
@@ -76,7 +78,7 @@ export async function openModelServices(settings: Settings): Promise<Opened<Mode
     uploads,
     workerQueue: `${gpuQueue}-${randomUUID()}`,
     async close() {
-      trainer.close();
+      await trainer.close();
       await uploads.drained(shutdownGraceMs);
       await data.close();
     },

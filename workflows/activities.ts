@@ -49,12 +49,19 @@ export const housekeeping = proxyActivities<Pick<DataActivities, 'sweepStore'>>(
  * Training is tried once: the workflow loops, since after a failure it may have to ask for another
  * worker, make shards again or take a decision first. Cancelled, it is waited for: it saves.
  */
-export const training = proxyActivities<Pick<ModelActivities, 'trainSteps' | 'handBack'>>({
+export const training = proxyActivities<Pick<ModelActivities, 'trainSteps'>>({
   taskQueue: gpuQueue,
   startToCloseTimeout: '25 hours',
   heartbeatTimeout: heartbeatTimeoutMs,
   retry: { maximumAttempts: 1 },
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+});
+
+/** What a worker holds it gives back once the store takes it; one that is gone does not begin. */
+export const holding = proxyActivities<Pick<ModelActivities, 'handBack'>>({
+  startToCloseTimeout: '6 hours',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry,
 });
 
 /** Other model activities do not build on one another: retried like data. */

@@ -15,7 +15,8 @@ export interface Course {
   readonly validations: readonly ValidatedState[];
   /** The most accurate states whose weights are there, the best first; of equals the earliest. */
   best(among?: (state: UsableState) => boolean): UsableState[];
-  decide(decision: Decision): void;
+  /** From this step on, whatever was set for later ones. */
+  setLearningRate(fromStep: number, learningRate: number): void;
   /** Notes a validation, and decides what follows from it. */
   validated(state: ValidatedState): void;
   /** From this step on all is computed otherwise; what lies beyond it was never stored. */
@@ -45,7 +46,12 @@ export function openCourse(
         .filter((one): one is UsableState => one.checkpoint !== null)
         .filter(among)
         .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step),
-    decide,
+    setLearningRate(fromStep, learningRate) {
+      timeline = timeline.filter(
+        (decision) => decision.fromStep <= fromStep || decision.learningRate === undefined,
+      );
+      decide({ fromStep, learningRate });
+    },
     validated(state) {
       if (validations.some(({ step }) => step === state.step)) return;
       validations = [...validations, state].toSorted((a, b) => a.step - b.step);

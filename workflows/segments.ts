@@ -3,7 +3,7 @@ import { log } from '@temporalio/workflow';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
-import { training } from './activities.ts';
+import { holding, training } from './activities.ts';
 import type { Course } from './course.ts';
 import type { EpochsAhead } from './epochs.ts';
 import { problemOf } from './problem.ts';
@@ -54,7 +54,7 @@ export function openSegments(
       const options = { summary: `step ${step}, saved and handed back`, ...onWorker(workerQueue) };
       workerQueue = undefined;
       try {
-        await training.handBack.executeWithOptions(options, [inputTo(step, step)]);
+        await holding.handBack.executeWithOptions(options, [inputTo(step, step)]);
       } catch (failure) {
         log.warn('nothing was handed back', { step, problem: problemOf(failure).message });
       }

@@ -16,6 +16,8 @@ export interface Steering {
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** The rate that was set since this was last asked. */
   takeLearningRate(): number | undefined;
+  /** Nothing is trained any more: what is asked for from now on is refused. */
+  close(): void;
 }
 
 /** Starts taking the updates. */
@@ -25,6 +27,7 @@ export function openSteering(progress: Progress): Steering {
   let underWay: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   /** Nothing of the run is on a GPU. */
   let idle = true;
+  let over = false;
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -40,10 +43,14 @@ export function openSteering(progress: Progress): Steering {
       }
       // Told to go on again before it was idle, it is not going to be.
       await condition(() => idle || !paused);
+      if (over) throw ApplicationFailure.nonRetryable(tooLate, 'InvalidUpdate');
     },
     {
       description: 'Save the state, free the GPU and wait for `resume`.',
-      validator: () => refuseIf(paused, 'the run is paused already'),
+      validator() {
+        refuseIf(over, tooLate);
+        refuseIf(paused, 'the run is paused already');
+      },
     },
   );
   setHandler(resumeUpdate, () => setPaused(false), {
@@ -53,11 +60,13 @@ export function openSteering(progress: Progress): Steering {
   setHandler(setLearningRateUpdate, (rate) => void (learningRate = rate), {
     description:
       'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
-    validator: (rate) =>
+    validator(rate) {
+      refuseIf(over, tooLate);
       refuseIf(
         !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
         `learning rate ${JSON.stringify(rate)}: must be a number above 0`,
-      ),
+      );
+    },
   });
 
   return {
@@ -87,8 +96,15 @@ export function openSteering(progress: Progress): Steering {
       learningRate = undefined;
       return taken;
     },
+    close() {
+      over = true;
+      idle = true;
+      if (paused) setPaused(false);
+    },
   };
 }
+
+const tooLate = 'training is over: there is nothing left to pause or to change';
 
 function refuseIf(holds: boolean, problem: string): void {
   if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');

@@ -1,5 +1,6 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
 import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone, planTraining } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { CheckpointReference, Segment, Takeover, TrainingInputs } from '../contract/stages.ts';
@@ -53,7 +54,7 @@ export async function train(
   const plan = planTraining(inputs.samples, config.training);
   refuseLargeBatch(plan);
   const course = openCourse(config.training, {
-    timeline: timelineAtStart(numerics, takeover),
+    timeline: timelineAtStart(config, numerics, takeover),
     validations: takeover?.validations ?? [],
   });
   const epochs = epochsAhead(inputs, plan);
@@ -103,7 +104,7 @@ export async function train(
   while (!isDone()) {
     await steering.untilGoing(() => segments.handBack(step));
     const learningRate = steering.takeLearningRate();
-    if (learningRate !== undefined) course.decide({ fromStep: step, learningRate });
+    if (learningRate !== undefined) course.setLearningRate(step, learningRate);
     try {
       const stays = isUnvalidated() || step === plan.steps;
       const toStep = stays ? step : nextMilestone(plan, step);
@@ -119,9 +120,13 @@ export async function train(
       step = await setbacks.mend(failure, step);
     }
   }
+  steering.close();
   const [best] = course.best();
   if (!best || !last) {
-    throw ApplicationFailure.nonRetryable(`${plan.steps} steps done, but no state was validated`);
+    throw ApplicationFailure.nonRetryable(
+      `run ${inputs.run}: all ${plan.steps} steps are done, but the weights of no validated state are left; resume it from an earlier step`,
+      'InvalidData',
+    );
   }
   const trained = {
     steps: plan.steps,
@@ -157,8 +162,17 @@ function refuseLargeBatch({ batchSize, samples }: TrainingPlan): void {
 }
 
 /** What the run computes with is its first decision; a fork's settings may make other graphs. */
-function timelineAtStart(numerics: Numerics, takeover: Takeover | undefined): Decision[] {
+function timelineAtStart(
+  { training }: Config,
+  numerics: Numerics,
+  takeover: Takeover | undefined,
+): Decision[] {
   if (!takeover?.origin) return [{ fromStep: 0, numerics }];
-  const { timeline, forked, origin } = takeover;
-  return forked ? [...timeline, { fromStep: origin.step, numerics }] : [...timeline];
+  const { timeline, forked, origin, inputs } = takeover;
+  if (!forked) return [...timeline];
+  const { initial } = training.learningRate;
+  // A rate that was set by hand before would stand above the fork's own.
+  const rate =
+    initial === inputs.config.training.learningRate.initial ? {} : { learningRate: initial };
+  return [...timeline, { fromStep: origin.step, numerics, ...rate }];
 }

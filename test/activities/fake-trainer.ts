@@ -148,7 +148,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       }
     },
     useWarm: (_, work) => work(trainer),
-    close: () => undefined,
+    close: async () => undefined,
   };
 }
 

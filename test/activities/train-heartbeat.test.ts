@@ -21,7 +21,7 @@ function beatsAt(ages: number[]): Promise<TrainHeartbeat[]> {
       step: { ...testStep(), report: (details) => beats.push(details as TrainHeartbeat) },
       uploads: {
         ...openUploads(),
-        durable: () => ({ step: 5, at: 1_000 }),
+        durable: () => ({ lineage: 'lineage', step: 5, at: 1_000 }),
         ageSeconds: () => ageSeconds,
       },
       run: 'run',

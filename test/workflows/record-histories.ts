@@ -3,7 +3,7 @@
  * it is released a changed workflow must replay the histories as they are; new ones are added.
  */
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { durable } from '../../activities/durable.ts';
 import { configSchema } from '../../contract/config.ts';
 import { NightshiftError } from '../../contract/failures.ts';
@@ -69,6 +69,7 @@ function failing(...types: NightshiftError['type'][]): Activities['trainSteps'] 
 }
 
 const opened = await openHarness();
+await mkdir(new URL('../histories/', import.meta.url), { recursive: true });
 for (const [name, record] of Object.entries(recordings)) {
   const { history } = await record(opened);
   const path = new URL(`../histories/${name}.json`, import.meta.url);
