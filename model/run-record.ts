@@ -9,7 +9,7 @@ import { digestOf } from '../data/digest.ts';
 import { readManifest } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import { DamagedObject } from '../storage/store.ts';
-import type { ListedObject, ObjectStore } from '../storage/store.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { checkpointAt } from './checkpoint.ts';
 
 /** Writes it, unless a later execution or revision is there: one that was reset may still be writing. */
@@ -58,11 +58,13 @@ async function recordFromCheckpoints(
   store: ObjectStore,
   run: string,
 ): Promise<RunRecord | undefined> {
-  const found: ListedObject[] = [];
-  for await (const object of store.list(runPrefix(run))) {
-    if (stepOfCheckpointKey(object.key) !== undefined) found.push(object);
+  const found: { key: string; step: number; at: number }[] = [];
+  for await (const { key, lastModified } of store.list(runPrefix(run))) {
+    const step = stepOfCheckpointKey(key);
+    if (step !== undefined) found.push({ key, step, at: lastModified.getTime() });
   }
-  found.sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime());
+  // A store tells times by the second, and two checkpoints may share one.
+  found.sort((a, b) => b.at - a.at || b.step - a.step);
   for (const { key } of found) {
     const manifest = await readManifest(store, key, checkpointManifestSchema).catch(ifDamaged);
     if (manifest) return recordOf(manifest);

@@ -76,7 +76,10 @@ export async function train(
   }));
 
   const take = (segment: Segment): void => {
-    if (setbacks.over() && segment.loadedStep !== null) resumedAt.push(segment.loadedStep);
+    const disturbed = setbacks.over();
+    const { loadedStep } = segment;
+    // A first segment may load the state of its own step, and nothing has been lost by that.
+    if (loadedStep !== null && (disturbed || loadedStep < step)) resumedAt.push(loadedStep);
     ({ step, checkpoint: last } = segment);
     total.images += segment.images;
     total.seconds += segment.seconds;

@@ -40,7 +40,9 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
 
   function die(): void {
     state = { step: Number.NaN, bits: '' };
+    losses = [];
     trainer.stateKey = undefined;
+    trainer.leave = undefined;
   }
 
   function dieIfDue(): void {
@@ -91,6 +93,10 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     if (request.type === 'extract') {
       onEvent({ type: 'extracting', seconds: 1 });
       writeFileSync(request.path, `features of ${readFileSync(request.shard.path, 'utf8')}`);
+      return { type: 'done' };
+    }
+    if (request.type === 'save') {
+      if (losses.length > 0) onEvent(save(request.directory));
       return { type: 'done' };
     }
     if (request.type !== 'advance') throw new Error(`not expected: ${request.type}`);
@@ -144,6 +150,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
         return await work(trainer);
       } catch (error) {
         trainer.stateKey = undefined;
+        trainer.leave = undefined;
         throw error;
       }
     },

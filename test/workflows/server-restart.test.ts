@@ -79,6 +79,10 @@ test('an activity that ends while the server is away is not lost', async () => {
 test('a workflow between two activities goes on where it was', async () => {
   const { result } = await harness.run(rig.activities, undefined, async (handle) => {
     await handle.executeUpdate(pauseUpdate);
+    await until(async () => {
+      const { training } = await handle.query(progressQuery);
+      return training !== undefined;
+    });
     const { training } = await handle.query(progressQuery);
     await killedWhile(() => sleep(500));
     assert.deepEqual((await handle.query(progressQuery)).training, training);
