@@ -25,7 +25,7 @@ export interface VerifyResumeOptions extends Pick<InputOptions, 'source' | 'set'
 }
 
 /** Real, and small: a state to save every few seconds, validations that lower the learning rate on the way. */
-export const workload: RunInput = {
+export const workload = {
   dataset: { source: 'cifar10', limit: 1_200 },
   training: {
     epochs: 16,
@@ -34,7 +34,7 @@ export const workload: RunInput = {
     checkpointEverySteps: 16,
     plateau: { patience: 1 },
   },
-};
+} satisfies RunInput;
 
 export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Promise<ExitCode> {
   const { json = false } = options;

@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { KillCost } from '../../cli/verification/account.ts';
 import { findDifferences } from '../../cli/verification/compare.ts';
-import { planKills } from '../../cli/verification/plan.ts';
+import { allWays, planKills } from '../../cli/verification/plan.ts';
 import { runTrial } from '../../cli/verification/trial.ts';
 import type { Trial } from '../../cli/verification/trial.ts';
 import { workload } from '../../cli/verify-resume.ts';
@@ -28,6 +28,8 @@ const usage = `npm run bench -- resume [options]
   --archive <path>   an archive in CIFAR's binary layout with at least 1,200 images
   --rounds <n>       trainings under kills (default 5)
   --kills <n>        kills in each (default 20: every way once)
+  --only <way>       every one of this way, such as 'trainer SIGKILL'
+  --epochs <n>       of each training (default 16)
   --seed <n>         of the first round's plan; each next round has the next (default 0)
   --results <file>   a line of JSON a round; those of earlier calls are counted in
   --overhead <min>   instead of kills: what checkpoints, S3 and Temporal cost in so many minutes of training`;
@@ -39,6 +41,8 @@ export async function bench(args: string[]): Promise<void> {
       archive: { type: 'string', default: '../shared/data/cifar10-10k/cifar-10-binary.tar.gz' },
       rounds: { type: 'string', default: '5' },
       kills: { type: 'string', default: '20' },
+      only: { type: 'string' },
+      epochs: { type: 'string', default: '16' },
       seed: { type: 'string', default: '0' },
       results: { type: 'string' },
       overhead: { type: 'string' },
@@ -57,7 +61,12 @@ export async function bench(args: string[]): Promise<void> {
   const { results } = values;
   const rounds = results && existsSync(results) ? await readRounds(results) : [];
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-bench-resume-'));
-  const input = { ...workload, dataset: { source: resolve(values.archive), limit: 1_200 } };
+  const input = {
+    dataset: { ...workload.dataset, source: resolve(values.archive) },
+    training: { ...workload.training, epochs: Number(values.epochs) },
+  };
+  const { only } = values;
+  const ways = allWays.filter(({ target, signal }) => !only || `${target} ${signal}` === only);
   const trial = (run: string, kills: ReturnType<typeof planKills>): Promise<Trial> =>
     runTrial({
       directory: join(folder, run),
@@ -71,7 +80,7 @@ export async function bench(args: string[]): Promise<void> {
     const undisturbed = await trial('undisturbed', []);
     for (let index = 0; index < Number(values.rounds); index += 1) {
       const seed = Number(values.seed) + index;
-      const kills = planKills(Number(values.kills), undisturbed.result.steps, seed);
+      const kills = planKills(Number(values.kills), undisturbed.result.steps, seed, ways);
       const killed = await trial(`killed-${seed}`, kills);
       const differences = findDifferences(undisturbed.trace, killed.trace);
       const { costs } = killed;

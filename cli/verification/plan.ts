@@ -27,8 +27,10 @@ export interface PlannedKill {
   readonly frozenMs: number;
 }
 
-/** Every way to hit something. */
-const ways = Object.entries(signalsOf).flatMap(([target, signals]) =>
+/** A way to hit something. */
+export type Way = Pick<PlannedKill, 'target' | 'signal'>;
+
+export const allWays: readonly Way[] = Object.entries(signalsOf).flatMap(([target, signals]) =>
   signals.map((signal) => ({ target: target as Target, signal })),
 );
 
@@ -39,7 +41,12 @@ const killsWithEnds = 4;
  * `count` kills over a training of `steps` steps, one in each of as many equal stretches; the first
  * before training and the last after it. Every way comes once before any comes again.
  */
-export function planKills(count: number, steps: number, seed: number): PlannedKill[] {
+export function planKills(
+  count: number,
+  steps: number,
+  seed: number,
+  ways: readonly Way[] = allWays,
+): PlannedKill[] {
   const random = randomStream(seed, purposes.kills);
   const rounds = Array.from({ length: Math.ceil(count / ways.length) }, () =>
     [...permutation(ways.length, random)].map((index) => ways[index]!),
