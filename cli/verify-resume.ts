@@ -38,15 +38,21 @@ export const workload = {
 
 export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Promise<ExitCode> {
   const { json = false } = options;
-  const folder = await mkdtemp(join(tmpdir(), 'nightshift-verify-'));
-  const renderer = openRenderer(cli, json);
+  const folder = await mkdtemp(join(tmpdir(), `nightshift-verify-${process.pid}-`));
+  let renderer = openRenderer(cli, json);
+  /** Another run: what was said of the one before is no news of this one. */
+  const nextView = (): Renderer => {
+    renderer.end();
+    renderer = openRenderer(cli, json);
+    return renderer;
+  };
   const interruption = onInterrupt(() => {
     renderer.end();
     renderer.note('Ctrl-C: the servers and workers of this trial are killed.');
   });
   let keep = false;
   try {
-    const found = await verify(cli, options, { folder, renderer, signal: interruption.signal });
+    const found = await verify(cli, options, { folder, nextView, signal: interruption.signal });
     renderer.end();
     keep = found.differences.length > 0;
     const verification = keep ? { ...found, folder } : found;
@@ -67,7 +73,7 @@ export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Prom
 
 interface Surroundings {
   readonly folder: string;
-  readonly renderer: Renderer;
+  readonly nextView: () => Renderer;
   readonly signal: AbortSignal;
 }
 
@@ -75,9 +81,10 @@ interface Surroundings {
 async function verify(
   { cwd }: Cli,
   options: VerifyResumeOptions,
-  { folder, renderer, signal }: Surroundings,
+  { folder, nextView, signal }: Surroundings,
 ): Promise<Verification> {
   const input = inputOf(options, cwd, workload);
+  let renderer = nextView();
   const trial = (run: string, how: Partial<TrialSettings>): Promise<Trial> =>
     runTrial({
       directory: join(folder, run),
@@ -88,6 +95,7 @@ async function verify(
   const undisturbed = await trial('undisturbed', {});
 
   const { kills: planned, seed } = options;
+  renderer = nextView();
   const kills = planKills(planned, undisturbed.result.steps, seed);
   renderer.note(
     `Undisturbed it took ${duration(1000 * undisturbed.seconds)}. Now the same under ${planned} kills, by the plan of seed ${seed}`,
@@ -120,7 +128,7 @@ function verified({ result, seconds }: Trial): VerifiedRun {
 
 /** By the pace so far, kills included. */
 function timeToGo({ step }: Account, steps: number, startedAt: number): string {
-  if (step === 0) return '';
+  if (step === 0 || step === steps) return '';
   const elapsedMs = Date.now() - startedAt;
   return `, about ${duration((elapsedMs / step) * (steps - step))} to go`;
 }
