@@ -43,7 +43,7 @@ export async function resumeState(
   step: Step,
   trainer: WarmTrainer,
 ): Promise<Begin> {
-  const { inputs, reachedStep, toStep } = input;
+  const { inputs, reachedStep, seenStep, toStep } = input;
   if (reachedStep < toStep && trainer.stateKey === stateKeyOf(input, reachedStep)) {
     return { step: reachedStep, warm: true };
   }
@@ -59,16 +59,16 @@ export async function resumeState(
   step.signal.throwIfAborted();
   if (found) {
     trainer.stateKey = stateKeyOf(input, found.step);
-    const lost = Math.max(0, reachedStep - found.step);
+    const lost = Math.max(0, seenStep - found.step);
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     log.info(
       `resumed at step ${found.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
     );
     return { step: found.step, warm: false };
   }
-  if (reachedStep > 0) {
+  if (seenStep > 0) {
     const problem = 'no usable checkpoint, begins again at step 0';
-    log.warn(`run ${inputs.run}: ${problem}, ${reachedStep} steps lost`);
+    log.warn(`run ${inputs.run}: ${problem}, ${seenStep} steps lost`);
   }
   await loadInitialState(services, input, trainer);
   return { step: 0, warm: false };

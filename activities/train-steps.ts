@@ -7,6 +7,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError } from '../contract/failures.ts';
+import type { FailureType } from '../contract/failures.ts';
 import { isValidated, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
@@ -46,7 +47,9 @@ export async function trainSteps(
     try {
       return await trainSegment(services, input, step, trainer);
     } catch (error) {
-      throw isDiverged(error) ? await withNewestCheckpoint(services, inputs.run, error) : error;
+      if (isOfType(error, 'TrainerDied')) throw withSeenStep(error, trainer);
+      if (!isOfType(error, 'Diverged')) throw error;
+      throw await withNewestCheckpoint(services, inputs.run, error);
     } finally {
       if (step.signal.aborted) {
         try {
@@ -67,8 +70,14 @@ export const programOf = (inputs: TrainingInputs): ProgramRequest => {
   return { model, training, classes, conventions: conventionsOf(inputs) };
 };
 
-const isDiverged = (error: unknown): error is NightshiftError =>
-  error instanceof NightshiftError && error.type === 'Diverged';
+const isOfType = (error: unknown, type: FailureType): error is NightshiftError =>
+  error instanceof NightshiftError && error.type === type;
+
+/** Says how far the trainer was: the heartbeats of an attempt that failed are not kept. */
+const withSeenStep = (
+  { type, message, cause }: NightshiftError,
+  { seenStep }: WarmTrainer,
+): NightshiftError => new NightshiftError(type, message, { cause, details: { step: seenStep } });
 
 /** Says where a run with other settings could go on from. */
 async function withNewestCheckpoint(
@@ -109,8 +118,10 @@ async function trainSegment(
     onSaved(event);
     if (event.type === 'extracting') total.busySeconds += event.seconds;
     if (event.type === 'saved') savedIn.add(event.saved.directory);
+    if (event.type === 'step') trainer.seenStep = event.step;
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
+  trainer.seenStep = begin.step;
   let reached = begin.step;
   while (reached < toStep && performance.now() < deadline) {
     const { epoch } = position(plan, reached);

@@ -99,8 +99,10 @@ export interface TrainStepsInput {
   readonly timeline: readonly Decision[];
   /** All so far: what a checkpoint says of the run's decisions follows from those before it. */
   readonly validations: readonly Validation[];
-  /** The step that was reached before, by any worker: what is lost when an older state must do. */
+  /** The step at which the segment before ended, on any worker. */
   readonly reachedStep: number;
+  /** The furthest step that is known to have been taken, by attempts that failed too: what is lost when an older state must do. */
+  readonly seenStep: number;
   readonly toStep: number;
 }
 

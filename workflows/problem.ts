@@ -7,22 +7,29 @@ import {
 } from '@temporalio/workflow';
 import { failureTypeNamed } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
+import type { TrainHeartbeat } from '../contract/progress.ts';
 import { rootCause } from './progress.ts';
 
 export interface Problem {
   readonly type: FailureType;
   readonly message: string;
   readonly details: unknown;
+  /** How far the attempt is known to have come: the trainer tells, or the last heartbeat of a lost worker. */
+  readonly step: number | undefined;
 }
 
 /** Anything but an activity's failure, a cancellation too, is thrown on. */
 export function problemOf(failure: unknown): Problem {
   if (!(failure instanceof ActivityFailure) || isCancellation(failure)) throw failure;
   const cause = rootCause(failure);
+  const isApplication = cause instanceof ApplicationFailure;
+  const details: unknown = isApplication ? cause.details?.[0] : undefined;
+  const said = cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : details;
   return {
-    type: failureTypeNamed(cause instanceof ApplicationFailure ? cause.type : undefined),
+    type: failureTypeNamed(isApplication ? cause.type : undefined),
     message: cause.message,
-    details: cause instanceof ApplicationFailure ? cause.details?.[0] : undefined,
+    details,
+    step: (said as Partial<TrainHeartbeat> | null | undefined)?.step,
   };
 }
 

@@ -17,6 +17,8 @@ export interface Segments {
   readonly isHeld: boolean;
   /** The next segment is any worker's. */
   release(): void;
+  /** An attempt that failed is known to have taken `step` steps: so much is lost when an older state must do. */
+  saw(step: number): void;
 }
 
 export function openSegments(
@@ -27,10 +29,13 @@ export function openSegments(
 ): Segments {
   /** Of the worker whose trainer holds the state. */
   let workerQueue: string | undefined;
+  let seenStep = 0;
   const inputTo = (reachedStep: number, toStep: number): TrainStepsInput => {
     const { timeline, validations } = course;
+    seenStep = Math.max(seenStep, reachedStep);
     return {
       ...{ inputs, timeline, reachedStep, toStep },
+      seenStep: Math.min(seenStep, toStep),
       validations: validations.map(withoutCheckpoint),
     };
   };
@@ -63,6 +68,7 @@ export function openSegments(
       return workerQueue !== undefined;
     },
     release: () => void (workerQueue = undefined),
+    saw: (step) => void (seenStep = Math.max(seenStep, step)),
   };
 }
 

@@ -53,8 +53,9 @@ export function openSetbacks(help: SetbackHelp): Setbacks {
       }
       const problem = problemOf(failure);
       const { type, message, details } = problem;
+      segments.saw(problem.step ?? 0);
       progress.problem(message);
-      log.warn('training segment failed', { step, ...problem });
+      log.warn('training segment failed', { ...problem, step });
       const tries = (failures.get(type) ?? 0) + 1;
       failures.set(type, tries);
       if (!isWorthRetrying(type, tries)) throw failure;

@@ -97,7 +97,7 @@ function segment(
   return new MockActivityEnvironment().run(
     trainSteps,
     services,
-    { inputs, timeline, validations: [], reachedStep, toStep },
+    { inputs, timeline, validations: [], reachedStep, seenStep: reachedStep, toStep },
     step,
   );
 }
@@ -136,6 +136,11 @@ test('a dead trainer goes on from the newest state', async () => {
   const next = await segment(10, 15);
   assert.equal(next.loadedStep, 10);
   assert.equal(next.step, 15);
+});
+
+test('of a trainer that dies the step it had come to is told', async () => {
+  trainer.dieAfter(7);
+  await assert.rejects(segment(0, 10), { name: 'TrainerDied', details: { step: 7 } });
 });
 
 test('a state that was saved before its worker died in validation is validated, with no step taken', async () => {

@@ -66,7 +66,7 @@ export async function openSegments(store: ObjectStore = openMemoryStore()): Prom
       new MockActivityEnvironment().run(
         trainSteps,
         worker,
-        { inputs, timeline, validations: [], reachedStep, toStep },
+        { inputs, timeline, validations: [], reachedStep, seenStep: reachedStep, toStep },
         {
           signal: new AbortController().signal,
           attempt: randomUUID(),

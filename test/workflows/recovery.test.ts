@@ -50,6 +50,26 @@ test('a run goes on from the middle of another, with its decisions and its best 
   assert.equal(result.bestStep, 3);
 });
 
+test('a segment is told how far the attempt before it had come, though that failed', async () => {
+  const asked: [number, number, number][] = [];
+  await run({
+    async trainSteps(input) {
+      const { reachedStep, seenStep, toStep } = input;
+      asked.push([reachedStep, seenStep, toStep]);
+      if (asked.length !== 2) return segmentTo(input);
+      return durable(async () => {
+        throw new NightshiftError('TrainerDied', 'killed', { details: { step: 5 } });
+      });
+    },
+  });
+  assert.deepEqual(asked.slice(0, 4), [
+    [0, 0, 3],
+    [3, 3, 6],
+    [3, 5, 6],
+    [6, 6, 9],
+  ]);
+});
+
 test('a state at a milestone that the other run had not validated is validated first', async () => {
   const { steps } = await goOn(takeoverAt(6, [3]));
   assert.deepEqual(steps, [
