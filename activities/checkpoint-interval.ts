@@ -17,13 +17,21 @@ const longestSeconds = 600;
 
 /**
  * Seconds from one saved state to the next. `auto`: so many that saving costs at most 1 % of the
- * time, but no more than ten minutes, which bounds what a crash can lose.
+ * time, but no more than ten minutes. One that is set is what a crash loses at most: a state is
+ * saved as much earlier as its upload takes, or half of it where that takes longer.
  */
 export function checkpointInterval(
   { checkpointEverySeconds }: Pick<TrainingConfig, 'checkpointEverySeconds'>,
   { stallSeconds, uploadSeconds }: SavingCost = assumedCost,
 ): number {
-  if (checkpointEverySeconds !== 'auto') return checkpointEverySeconds;
+  if (checkpointEverySeconds !== 'auto') {
+    return Math.max(checkpointEverySeconds / 2, checkpointEverySeconds - uploadSeconds);
+  }
   const seconds = (stallSeconds + uploadShare * uploadSeconds) / mostOverhead;
   return Math.min(seconds, longestSeconds);
+}
+
+/** The same in steps; `uploadSteps`: how many go by while a state is uploaded, undefined while nobody knows. */
+export function checkpointSteps(everySteps: number, uploadSteps: number = everySteps): number {
+  return Math.max(Math.ceil(everySteps / 2), everySteps - Math.ceil(uploadSteps));
 }

@@ -20,7 +20,7 @@ import { checkpointAt } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
-import { checkpointInterval } from './checkpoint-interval.ts';
+import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
 import { saveHeldState, savesOf } from './saved-states.ts';
@@ -138,7 +138,7 @@ async function trainSegment(
         toStep: target,
         seconds: (deadline - performance.now()) / 1000,
         ...held,
-        saveAt: statesToSave(plan, config.training.checkpointEverySteps, reached, target),
+        saveAt: statesToSave(plan, savingSteps(config.training, trainer, uploads), reached, target),
         saveEverySeconds: intervalSeconds(),
         directory,
       };
@@ -152,6 +152,9 @@ async function trainSegment(
         await removeUnsaved(directory, savedIn);
       }
     });
+    if (advanced.step > reached) {
+      trainer.stepSeconds = advanced.seconds / (advanced.step - reached);
+    }
     reached = advanced.step;
     total.images += advanced.images;
     total.seconds += advanced.seconds;
@@ -213,6 +216,16 @@ function savingInterval(
 ): number {
   const isKnown = stallSeconds !== undefined && uploadSeconds !== undefined;
   return checkpointInterval(training, isKnown ? { stallSeconds, uploadSeconds } : undefined);
+}
+
+function savingSteps(
+  { checkpointEverySteps }: TrainingConfig,
+  { stepSeconds }: WarmTrainer,
+  { seconds: uploadSeconds }: Uploads,
+): number | undefined {
+  if (checkpointEverySteps === undefined) return undefined;
+  const isKnown = stepSeconds !== undefined && uploadSeconds !== undefined;
+  return checkpointSteps(checkpointEverySteps, isKnown ? uploadSeconds / stepSeconds : undefined);
 }
 
 /** The state to train on from is in the store when this throws: any worker can take it from there. */

@@ -12,6 +12,8 @@ export interface WarmTrainer {
   stallSeconds?: number;
   /** Saves the state it holds, unless that is saved: to be called before another one takes its place. */
   leave?: (() => Promise<void>) | undefined;
+  /** How long a step last took, saving included; undefined before. */
+  stepSeconds?: number;
   /** How far it is in the segment under way. */
   seenStep?: number;
 }

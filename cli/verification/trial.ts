@@ -38,7 +38,7 @@ export interface TrialSettings {
 export interface Trial {
   readonly result: RunResult;
   readonly trace: TrainingTrace;
-  /** The most steps from one saved state to the next. */
+  /** What a crash may lose: as it is set, else the most steps from one saved state to the next. */
   readonly intervalSteps: number;
   readonly seconds: number;
   readonly costs: readonly KillCost[];
@@ -157,7 +157,9 @@ async function readTrace(
         losses: await readLosses(store, last),
         ledger: await readLedger(store, last),
       },
-      intervalSteps: Math.max(...saved.map((step, index) => step - (saved[index - 1] ?? 0))),
+      intervalSteps:
+        inputs.config.training.checkpointEverySteps ??
+        Math.max(...saved.map((step, index) => step - (saved[index - 1] ?? 0))),
     };
   } finally {
     store.close();

@@ -10,7 +10,7 @@ export interface Verification {
   /** Kills that were planned. */
   readonly planned: number;
   readonly costs: readonly KillCost[];
-  /** The most steps from one saved state to the next. */
+  /** What a kill may cost at most, in steps. */
   readonly intervalSteps: number;
   readonly samples: number;
   readonly epochs: number;
@@ -76,7 +76,7 @@ function verdictLines(verification: Verification, colors: Colors): string[] {
   const kills = costs.length === 1 ? '1 kill' : `${costs.length} kills`;
   const left = planned - costs.length;
   return [
-    `At most ${count(lost)} steps were lost by a kill; a state is saved every ${count(intervalSteps)} steps or sooner.`,
+    `At most ${count(lost)} steps were lost by a kill; one interval is ${count(intervalSteps)}.`,
     ...(left > 0 ? [colors.yellow(`The run had ended before ${left} more could come.`)] : []),
     ...(differences.length === 0
       ? [

@@ -28,7 +28,7 @@ import type { FakeTrainer } from './fake-trainer.ts';
 const fromStart: Decision[] = [{ fromStep: 0, numerics }];
 /** Ten steps an epoch, two epochs. */
 const inputs = trainingInputs({
-  training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 5 },
+  training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 10 },
 });
 
 let folder: string;

@@ -35,7 +35,7 @@ export interface Segments {
 /** Ten steps an epoch, two epochs; saved every five steps, validated after ten. */
 export async function openSegments(store: ObjectStore = openMemoryStore()): Promise<Segments> {
   const inputs = trainingInputs({
-    training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 5 },
+    training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 10 },
   });
   const timeline = [{ fromStep: 0, numerics }];
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-segments-'));

@@ -29,7 +29,7 @@ test('each kill is a row, and the end says that all was the same', () => {
     '1  gpu worker  SIGKILL    1,057           9     12.3 s         13.5 s',
     '2  S3          SIGTERM    1,368           0          -              -',
     '',
-    'At most 9 steps were lost by a kill; a state is saved every 16 steps or sooner.',
+    'At most 9 steps were lost by a kill; one interval is 16.',
     'The same to the last bit after 2 kills: final weights ffffffffffff, best weights bbbbbbbbbbbb, the loss of each of 1,368 steps, and each of 720 training samples once an epoch for 16 epochs, in the same order.',
   ]);
 });
