@@ -93,7 +93,8 @@ export function measure({ program, batches }: ReferenceTraining): Map<string, Fl
 /**
  * Shifts each channel before a ReLU well above zero or below it. Where activations lie about zero
  * a rounding turns one on or off now and then, which shows in the gradients of a batch this small.
- * What a residual addition sums is shifted up alone: up and down would meet at zero.
+ * What a residual addition sums is shifted up alone: up and down would meet at zero. And it is kept
+ * small: it grows from block to block, and by large features each step moves the logits far.
  */
 function keepReluFromZero(program: Program): void {
   const random = randomStream(2, purposes.augmentation, [0, 0, 0]);
@@ -103,8 +104,9 @@ function keepReluFromZero(program: Program): void {
       backboneOf(program).map(({ name, role }) => {
         const values = initial.get(name)!;
         const isSummed = /_[03]_bn/.test(name);
-        const beta = (): number => (isSummed || random.uniform() < 0.5 ? 5 : -5);
-        const gamma = (): number => random.between(0.8, 1.2);
+        const scale = isSummed ? 0.2 : 1;
+        const beta = (): number => scale * (isSummed || random.uniform() < 0.5 ? 5 : -5);
+        const gamma = (): number => scale * random.between(0.8, 1.2);
         const value = { beta, gamma }[role as string];
         return [name, value ? values.map(value) : values];
       }),
@@ -113,8 +115,9 @@ function keepReluFromZero(program: Program): void {
 }
 
 /**
- * Gives BatchNorm the statistics of a batch. By those it is born with, 0 and 1, frozen layers would
- * hand on large values that hardly vary, and of their variance float32 would keep few digits.
+ * Gives BatchNorm the statistics of a batch, as a trained one has. By those it is born with, 0 and 1,
+ * frozen layers normalize nothing, and float32's first gradients lie ten times and more further from
+ * float64's.
  */
 function settleStatistics(program: Program, spec: ProgramSpec, batch: ImageBatch): void {
   const model = { ...spec.model, trainable: 'all', batchNormMomentum: 0 } as const;
