@@ -47,8 +47,11 @@ export async function bench(args: string[]): Promise<void> {
     const name = `Nightshift, ${precision}`;
     const row = { name: `${task}-${size}`, task, size, batch };
     const ours = { name, script: 'ours.ts', precision, variant: '' };
-    const figures = await measureRow('', row, [ours], 1, Number(values.seconds));
-    return figures[name]![0]!.imagesPerSecond;
+    let speed = NaN;
+    await measureRow('', row, [ours], 1, Number(values.seconds), (_, { imagesPerSecond }) => {
+      speed = imagesPerSecond;
+    });
+    return speed;
   };
   const figures: Figures = { prediction: [], images: [], firstEpoch: [], laterEpochs: [] };
   for (let round = 0; round < Number(values.rounds); round += 1) {

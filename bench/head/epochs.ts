@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configSchema } from '../../contract/config.ts';
+import { fromScratch } from '../../contract/weights.ts';
 import { planShards, planTraining } from '../../contract/plan.ts';
 import { encodeShard } from '../../data/tfrecord.ts';
 import { openTrainerSession } from '../../model/trainer-session.ts';
@@ -37,7 +38,10 @@ const session = openTrainerSession(() => undefined);
 
 try {
   const images = writeImages();
-  await session.answer({ type: 'program', request: { model, training, classes } });
+  await session.answer({
+    type: 'program',
+    request: { model, training, classes, conventions: fromScratch },
+  });
   await session.answer({ type: 'load', source: { kind: 'initial', seed } });
   const features = images.map(({ path, samples }) => ({ path: `${path}.features`, samples }));
   const seconds: number[] = [];
@@ -56,10 +60,10 @@ try {
         seed,
         fromStep: fromStep!,
         toStep: toStep!,
-        seconds: Infinity,
+        ...{ seconds: Infinity, saveEverySeconds: Infinity },
         shards: features,
         records: 'features',
-        saveAt: [],
+        saveAt: [toStep!],
         directory: folder,
       },
     });
