@@ -116,8 +116,7 @@ function keepReluFromZero(program: Program): void {
 
 /**
  * Gives BatchNorm the statistics of a batch, as a trained one has. By those it is born with, 0 and 1,
- * frozen layers normalize nothing, and float32's first gradients lie ten times and more further from
- * float64's.
+ * frozen layers normalize nothing, and float32's first gradients can lie much further from float64's.
  */
 function settleStatistics(program: Program, spec: ProgramSpec, batch: ImageBatch): void {
   const model = { ...spec.model, trainable: 'all', batchNormMomentum: 0 } as const;
