@@ -1,8 +1,11 @@
 /** A stage's shards as verified local files, for as long as they are worked on. */
+import { inWindow } from '../contract/window.ts';
 import type { LocalShard } from '../model/trainer-messages.ts';
 import type { CachedFile } from '../storage/cache.ts';
 import type { DataServices } from './services.ts';
 import { readShardSet } from './stages.ts';
+
+const fetchesAtOnce = 8;
 
 /** Calls `work` with local copies of the shards of the stage `digest`, in order; of one part only when given. */
 export async function withLocalShards<T>(
@@ -15,12 +18,12 @@ export async function withLocalShards<T>(
   const { shards } = await readShardSet(store, digest);
   const held: CachedFile[] = [];
   try {
-    const local: LocalShard[] = [];
-    for (const shard of part === undefined ? shards : shards.slice(part, part + 1)) {
+    const wanted = part === undefined ? shards : shards.slice(part, part + 1);
+    const local = await inWindow(wanted, fetchesAtOnce, async (shard): Promise<LocalShard> => {
       const file = await cache.fetch(shard, store, { signal });
       held.push(file);
-      local.push({ path: file.path, samples: shard.samples });
-    }
+      return { path: file.path, samples: shard.samples };
+    });
     return await work(local);
   } finally {
     await Promise.all(held.map((file) => file.release()));

@@ -90,6 +90,9 @@ export function openBatches(request: BatchesRequest): Batches {
   };
 }
 
+/** Starts the thread, that the first batches need not wait for it. */
+export const prepareBatches = (): void => void batchThread();
+
 /** One thread a process, kept for the next epoch: starting one takes longer than a step. */
 let thread: Worker | undefined;
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Numerics } from '../contract/timeline.ts';
 import { NightshiftError, failureTypeOf } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
-import { openBatches } from '../data/batches.ts';
+import { openBatches, prepareBatches } from '../data/batches.ts';
 import type { Batches } from '../data/batches.ts';
 import { extractFeatures } from './extract-features.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
@@ -83,6 +83,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
       case 'look-for-gpu':
         return { type: 'looked-for-gpu', found: usesGpu };
       case 'program': {
+        prepareBatches();
         opened = openRequested(message.request);
         const { program } = opened;
         return {

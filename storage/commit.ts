@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import type { StoredFile } from '../contract/manifests.ts';
+import { inWindow } from '../contract/window.ts';
 import { sha256Hex } from './hash.ts';
 import { getIfThere, racing, writeIf } from './race.ts';
 import { problemsOf, unseal } from './sealed-json.ts';
@@ -138,11 +139,9 @@ export async function verifyFiles(
   verification: Verification,
   options: CallOptions = {},
 ): Promise<void> {
-  const waiting = files.values();
-  const lane = async (): Promise<void> => {
-    for (const file of waiting) await verifyFile(store, manifestKey, file, verification, options);
-  };
-  await Promise.all(Array.from({ length: Math.min(filesAtOnce, files.length) }, lane));
+  await inWindow(files, filesAtOnce, (file) =>
+    verifyFile(store, manifestKey, file, verification, options),
+  );
 }
 
 type Inspected<M> =

@@ -11,22 +11,37 @@ interface RunNames {
   readonly preset: string;
 }
 
-export function keepMilestones({ inputs, workflowId, preset }: RunNames) {
+/** Milestones are stored beside training: one only waits for the one before. */
+export interface Milestones {
+  /** Throws what went wrong with the one before. */
+  keep(course: Course, step: number, durableStep: number): Promise<void>;
+  /** Resolves once the last one is stored. */
+  settled(): Promise<void>;
+}
+
+export function keepMilestones({ inputs, workflowId, preset }: RunNames): Milestones {
   const { newest, best } = inputs.config.training.keepCheckpoints;
   let revision = 0;
-  return async (course: Course, step: number, durableStep: number): Promise<void> => {
-    // A best state may be on its way to the store: until it is there, the one before it stays.
-    const isThere = (state: { step: number }): boolean => state.step <= durableStep;
-    const kept = [...course.best().slice(0, best), ...course.best(isThere).slice(0, best)];
-    const { timeline, validations } = course;
-    // One that was reset has the start of the one before, but writes later.
-    const execution = { id: workflowInfo().runId, at: Date.now(), revision: revision++ };
-    await quick.keepMilestone({
-      record: {
-        ...{ run: inputs.run, workflowId, execution, preset, inputs },
-        ...{ timeline, validations, step },
-      },
-      keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
-    });
+  let last = Promise.resolve();
+  return {
+    async keep(course, step, durableStep) {
+      await last;
+      // A best state may be on its way to the store: until it is there, the one before it stays.
+      const isThere = (state: { step: number }): boolean => state.step <= durableStep;
+      const kept = [...course.best().slice(0, best), ...course.best(isThere).slice(0, best)];
+      const { timeline, validations } = course;
+      // One that was reset has the start of the one before, but writes later.
+      const execution = { id: workflowInfo().runId, at: Date.now(), revision: revision++ };
+      last = quick.keepMilestone({
+        record: {
+          ...{ run: inputs.run, workflowId, execution, preset, inputs },
+          ...{ timeline, validations, step },
+        },
+        keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
+      });
+      // Its failure shows at the next one.
+      last.catch(() => undefined);
+    },
+    settled: () => last,
   };
 }

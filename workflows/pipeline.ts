@@ -74,14 +74,15 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     ...(takeover?.origin && { origin: takeover.origin }),
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
   };
-  const atMilestone = keepMilestones({ inputs, workflowId, preset });
-  const training = await progress.stage('train', async () =>
-    train(inputs, await numerics, takeover, { progress, steering, remakeData, atMilestone }),
+  const milestones = keepMilestones({ inputs, workflowId, preset });
+  const training = await progress.stage('train', () =>
+    train(inputs, numerics, takeover, { progress, steering, remakeData, milestones }),
   );
   const endSweep = sweepBeside(progress);
   const predictions = await progress.stage('predict', (advance) =>
     predictTestSet(inputs, training, base.test.digest, advance),
   );
+  await milestones.settled();
   const { trained } = training;
   const result = await progress.stage('report', () =>
     onceMended(

@@ -11,9 +11,9 @@ import type {
   PartedStage,
   TrainingInputs,
 } from '../contract/stages.ts';
+import { inWindow } from '../contract/window.ts';
 import { data } from './activities.ts';
 import type { Advance } from './progress.ts';
-import { inWindow } from './window.ts';
 
 /** Part activities under way at once: keeps many workers busy, and bounds the history's bursts. */
 const partsAtOnce = 32;

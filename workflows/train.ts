@@ -1,13 +1,14 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
 import { ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { Config } from '../contract/config.ts';
-import { isValidated, nextMilestone, planTraining } from '../contract/plan.ts';
+import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { CheckpointReference, Segment, Takeover, TrainingInputs } from '../contract/stages.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import { openCourse } from './course.ts';
 import type { Course, UsableState } from './course.ts';
 import { epochsAhead } from './epochs.ts';
+import type { Milestones } from './milestones.ts';
 import type { Progress } from './progress.ts';
 import { openSegments } from './segments.ts';
 import { describe, openSetbacks } from './setbacks.ts';
@@ -39,30 +40,31 @@ export interface TrainingHelp {
   readonly steering: Steering;
   /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
   readonly remakeData: () => Promise<void>;
-  /** Stores what the run has come to, and lets go of the checkpoints it no longer needs. */
-  readonly atMilestone: (course: Course, step: number, durableStep: number) => Promise<void>;
+  readonly milestones: Milestones;
 }
 
-/** Trains to the last step. Throws what a retry can't mend. */
+/** Trains to the last step; what it computes with may still be on its way. Throws what a retry can't mend. */
 export async function train(
   inputs: TrainingInputs,
-  numerics: Numerics,
+  numericsLater: Promise<Numerics>,
   takeover: Takeover | undefined,
-  { progress, steering, remakeData, atMilestone }: TrainingHelp,
+  { progress, steering, remakeData, milestones }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
   refuseLargeBatch(plan);
+  let step = takeover?.step ?? 0;
+  const epochs = epochsAhead(inputs, plan);
+  if (step < plan.steps) epochs.prepare(position(plan, step).epoch);
+  const numerics = await numericsLater;
   const course = openCourse(config.training, {
     timeline: timelineAtStart(config, numerics, takeover),
     validations: takeover?.validations ?? [],
   });
-  const epochs = epochsAhead(inputs, plan);
   const segments = openSegments(inputs, plan, course, epochs);
   const common = { training: config.training, course, epochs };
   const setbacks = openSetbacks({ ...common, segments, progress, remakeData });
   const resumedAt: number[] = [];
-  let step = takeover?.step ?? 0;
   let last: CheckpointReference | null = inputs.origin ?? null;
   const total = { images: 0, seconds: 0, busySeconds: 0 };
   const startedAt = Date.now();
@@ -103,7 +105,7 @@ export async function train(
     step > 0 && isValidated(plan, step) && !course.validations.some((one) => one.step === step);
   const isDone = (): boolean => step === plan.steps && last?.step === step && !isUnvalidated();
 
-  await atMilestone(course, step, step);
+  await milestones.keep(course, step, step);
   while (!isDone()) {
     await steering.untilGoing(() => segments.handBack(step));
     const learningRate = steering.takeLearningRate();
@@ -114,7 +116,7 @@ export async function train(
       const segment = await steering.interruptible(() => segments.advance(step, toStep));
       if (!segment) continue;
       take(segment);
-      await atMilestone(course, step, segment.durableStep);
+      await milestones.keep(course, step, segment.durableStep);
     } catch (failure) {
       if (isCancellation(failure)) {
         await CancellationScope.nonCancellable(() => segments.handBack(step));

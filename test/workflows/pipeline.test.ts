@@ -222,6 +222,37 @@ test('the best state that is durable is kept until a better one is', async () =>
   assert.deepEqual(kept, [[], [3], [6, 3], [9, 6], [12, 9]]);
 });
 
+test('a milestone is stored while training goes on, and the next one waits for it', async () => {
+  const story: string[] = [];
+  await run({
+    async keepMilestone({ record }) {
+      story.push(`${record.step} begun`);
+      if (record.step === 3) await until(() => story.includes('6 trained'));
+      story.push(`${record.step} stored`);
+    },
+    async trainSteps(input) {
+      story.push(`${input.toStep} trained`);
+      return segmentTo(input);
+    },
+  });
+  const place = (event: string): number => story.indexOf(event);
+  assert.ok(place('6 trained') < place('3 stored'), story.join(', '));
+  assert.ok(place('3 stored') < place('6 begun'), story.join(', '));
+  assert.ok(story.includes('12 stored'));
+});
+
+test('the first shards are made while the training hardware is still being looked at', async () => {
+  const story: string[] = [];
+  await run({
+    augmentShard: async () => void story.push('augmented'),
+    async resolveNumerics() {
+      await until(() => story.includes('augmented'));
+      return numerics;
+    },
+  });
+  assert.ok(story.includes('augmented'));
+});
+
 test('a sweep of the store that fails is said, and fails no run', async () => {
   const { result, progress } = await run({
     sweepStore: () => durable(() => Promise.reject(new Error('no listing'))),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inWindow } from '../../workflows/window.ts';
+import { inWindow } from '../../contract/window.ts';
 
 test('at most `width` run at once, and results keep their order', async () => {
   let running = 0;
