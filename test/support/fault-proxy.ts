@@ -105,6 +105,8 @@ async function forward(
   const { method, url, headers } = incoming;
   const onward = request(new URL(url!, target), { method: method!, headers, agent: false });
   onward.end(body);
+  // Once the answer has begun, its body ends with the error too.
+  onward.on('error', () => undefined);
   const [answer] = (await once(onward, 'response')) as [IncomingMessage];
   return answer;
 }
