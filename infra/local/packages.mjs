@@ -36,7 +36,10 @@ export async function installPackages(root, log) {
       await run('npm', args, { cwd: root, maxBuffer: 2 ** 26 });
     } catch (error) {
       const { stderr, message } = /** @type {Error & { stderr?: string }} */ (error);
-      throw new Error(`npm ci: ${stderr?.trim() || message}`, { cause: error });
+      const problem = stderr?.includes('ENOSPC')
+        ? `no space is left for ${join(root, 'node_modules')}, or in npm's own cache (\`npm config get cache\`): free 2 GiB on their disks`
+        : stderr?.trim() || message;
+      throw new Error(`npm ci: ${problem}`, { cause: error });
     } finally {
       unlockStack();
     }
