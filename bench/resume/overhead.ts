@@ -65,14 +65,14 @@ async function runWhole(archive: string, minutes: number, folder: string) {
   }
 }
 
-/** With the default settings; as many epochs as fill the minutes at about 300 images a second. */
+/** With the default settings; as many epochs as fill the minutes at about 800 images a second. */
 async function runPipeline(
   stack: TestStack,
   archive: string,
   minutes: number,
 ): Promise<{ result: RunResult; seconds: number }> {
   const limit = Math.min(10_000, Math.ceil(minutes * 10_000));
-  const epochs = Math.max(1, Math.round((minutes * 60 * 300) / (0.6 * limit)));
+  const epochs = Math.max(1, Math.round((minutes * 60 * 800) / (0.6 * limit)));
   const handle = await stack.client.workflow.start('trainingPipeline', {
     workflowId: 'overhead',
     taskQueue: cpuQueue,
