@@ -1,5 +1,7 @@
 /** The activities of a data worker. None of them loads TensorFlow. */
 import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../contract/stages.ts';
+import { adoptStates } from './adopt-states.ts';
+import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
 import { durable } from './durable.ts';
 import { ingestDataset } from './ingest-dataset.ts';
@@ -31,6 +33,7 @@ export function dataActivities(services: DataServices) {
     augmentShard: (input: PartInput<AugmentedShards>) =>
       durable((step) => augmentShard(services, input, step)),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
+    adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
     keepMilestone: (input: MilestoneInput) => durable(() => keepMilestone(services, input)),
     sweepStore: () => durable((step) => sweepStore(services, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),

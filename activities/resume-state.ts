@@ -53,9 +53,7 @@ export async function resumeState(
   await trainer.leave?.();
   trainer.leave = undefined;
   trainer.stateKey = undefined;
-  const found =
-    (await loadNewestCheckpoint(services, input, trainer)) ??
-    (await loadOrigin(services, contextOf(input), trainer));
+  const found = await loadNewestState(services, input, trainer);
   step.signal.throwIfAborted();
   if (found) {
     trainer.stateKey = stateKeyOf(input, found.step);
@@ -74,15 +72,38 @@ export async function resumeState(
   return { step: 0, warm: false };
 }
 
+/** What a run has from before the state that it goes on from is worth loading only on the way to such a state. */
+async function loadNewestState(
+  services: ModelServices,
+  input: TrainStepsInput,
+  trainer: WarmTrainer,
+): Promise<CheckpointManifest | undefined> {
+  const { origin, forkedFrom } = input.inputs;
+  if (origin && origin.step <= input.toStep) {
+    return (
+      (await loadNewestCheckpoint(services, input, trainer, origin.step)) ??
+      (await loadOrigin(services, contextOf(input), origin, trainer))
+    );
+  }
+  const found = await loadNewestCheckpoint(services, input, trainer);
+  if (found || !forkedFrom) return found;
+  throw new NightshiftError(
+    'InvalidData',
+    `run ${input.inputs.run}: nothing leads to the state after step ${input.toStep}: its settings hold from step ${forkedFrom.step} on`,
+  );
+}
+
 async function loadNewestCheckpoint(
   { store, scratch }: ModelServices,
   { inputs, timeline, toStep }: TrainStepsInput,
   trainer: WarmTrainer,
+  fromStep = 0,
 ): Promise<CheckpointManifest | undefined> {
   const warn = ({ step }: CheckpointReference, { message }: Error): void =>
     log.warn(`checkpoint of step ${step} can't be used, an older one must do: ${message}`);
   const candidates = checkpointsDownFrom(store, inputs, timeline, toStep, warn);
   for await (const manifest of candidates) {
+    if (manifest.step < fromStep) return undefined;
     try {
       await inFolder(scratch, async (folder) =>
         loadBundle(trainer, await fetchBundle(store, manifest, folder)),
@@ -96,14 +117,13 @@ async function loadNewestCheckpoint(
   return undefined;
 }
 
-/** The state of another run that this one goes on from; undefined when it begins by itself. */
+/** The state of another run that this one goes on from. */
 async function loadOrigin(
   { store, scratch }: ModelServices,
   context: CheckpointContext,
+  origin: CheckpointReference,
   trainer: WarmTrainer,
-): Promise<CheckpointManifest | undefined> {
-  const { origin } = context.inputs;
-  if (!origin) return undefined;
+): Promise<CheckpointManifest> {
   try {
     return await inFolder(scratch, async (folder) => {
       const adopted = await adoptCheckpoint(store, context, origin, folder);

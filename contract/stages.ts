@@ -64,9 +64,19 @@ export interface CheckpointReference {
   readonly step: number;
 }
 
-/** A validation, and the state it was of; null: another run's, whose weights are gone. */
+/** A validation, and the state it was of; null: its weights are gone, or were left with another run. */
 export interface ValidatedState extends Validation {
   readonly checkpoint: CheckpointReference | null;
+}
+
+/** One whose weights are there. */
+export type UsableState = ValidatedState & { readonly checkpoint: CheckpointReference };
+
+/** The most accurate states whose weights are there, the best first; of equals the earliest. */
+export function bestOf(validations: readonly ValidatedState[]): UsableState[] {
+  return validations
+    .filter((one): one is UsableState => one.checkpoint !== null)
+    .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step);
 }
 
 /** What a run trains on; with a timeline and a step, all that its state depends on. */

@@ -191,12 +191,11 @@ export async function adoptCheckpoint(
   context: CheckpointContext,
   from: CheckpointReference,
   directory: string,
+  checkpoint = checkpointAt(context.inputs, context.timeline, from.step),
 ): Promise<CheckpointManifest> {
-  const { inputs, timeline } = context;
   const theirs = await readCheckpoint(store, from);
   await fetchBundle(store, theirs, directory);
   for (const name of [lossesFile, ledgerFile]) await writeFile(join(directory, name), '');
-  const checkpoint = checkpointAt(inputs, timeline, from.step);
   await commitCheckpoint(store, context, { checkpoint, parent: from, directory });
   return readCheckpoint(store, checkpoint);
 }

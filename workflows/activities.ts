@@ -30,6 +30,7 @@ export const data = proxyActivities<
     | 'ingestDataset'
     | 'ingestWeights'
     | 'splitDataset'
+    | 'adoptStates'
     | 'openStage'
     | 'writeShard'
     | 'augmentShard'

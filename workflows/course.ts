@@ -1,14 +1,10 @@
 /** The course of a training: the decisions taken on the way and the validations they were taken by. */
 import type { TrainingConfig } from '../contract/config.ts';
 import { controllerAfter } from '../contract/controller.ts';
-import type { ValidatedState } from '../contract/stages.ts';
+import { bestOf } from '../contract/stages.ts';
+import type { UsableState, ValidatedState } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
-
-/** A state that was validated and whose weights are there. */
-export type UsableState = ValidatedState & {
-  readonly checkpoint: NonNullable<ValidatedState['checkpoint']>;
-};
 
 export interface Course {
   readonly timeline: readonly Decision[];
@@ -19,6 +15,8 @@ export interface Course {
   setLearningRate(fromStep: number, learningRate: number): void;
   /** Notes a validation, and decides what follows from it. */
   validated(state: ValidatedState): void;
+  /** The weights after this step are gone for good: another state is the best. */
+  lost(step: number): void;
   /** From this step on all is computed otherwise; what lies beyond it was never stored. */
   turnOff(step: number, numerics: Numerics): void;
 }
@@ -41,11 +39,7 @@ export function openCourse(
     get validations() {
       return validations;
     },
-    best: (among = () => true) =>
-      validations
-        .filter((one): one is UsableState => one.checkpoint !== null)
-        .filter(among)
-        .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step),
+    best: (among = () => true) => bestOf(validations).filter(among),
     setLearningRate(fromStep, learningRate) {
       timeline = timeline.filter(
         (decision) => decision.fromStep <= fromStep || decision.learningRate === undefined,
@@ -59,6 +53,11 @@ export function openCourse(
       const { learningRateFactor } = controllerAfter(validations, plateau);
       const before = decided(timeline, 'learningRateFactor', fromStep) ?? 1;
       if (learningRateFactor !== before) decide({ fromStep, learningRateFactor });
+    },
+    lost(step) {
+      validations = validations.map((one) =>
+        one.step === step ? { ...one, checkpoint: null } : one,
+      );
     },
     turnOff(step, numerics) {
       validations = validations.filter((one) => one.step <= step);

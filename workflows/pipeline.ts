@@ -2,7 +2,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { RunResult } from '../contract/progress.ts';
 import { conventionsOf } from '../contract/stages.ts';
-import type { TrainingInputs } from '../contract/stages.ts';
+import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { data, model, quick } from './activities.ts';
 import { keepMilestones } from './milestones.ts';
@@ -75,8 +75,13 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
   };
   const milestones = keepMilestones({ inputs, workflowId, preset });
-  const training = await progress.stage('train', () =>
-    train(inputs, numerics, takeover, { progress, steering, remakeData, milestones }),
+  const training = await progress.stage('train', async () =>
+    train(inputs, numerics, await withOwnStates(inputs, takeover), {
+      progress,
+      steering,
+      remakeData,
+      milestones,
+    }),
   );
   const endSweep = sweepBeside(progress);
   const predictions = await progress.stage('predict', (advance) =>
@@ -99,4 +104,14 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   );
   await endSweep();
   return progress.finish(result);
+}
+
+/** Of what was taken over, the best states become the run's own: the other run may let go of its. */
+async function withOwnStates(
+  inputs: TrainingInputs,
+  takeover: Takeover | undefined,
+): Promise<Takeover | undefined> {
+  if (!takeover?.origin) return takeover;
+  const { timeline, validations } = takeover;
+  return { ...takeover, validations: await data.adoptStates({ inputs, timeline, validations }) };
 }

@@ -11,19 +11,18 @@ import type { FinishedTraining } from './train.ts';
 /** Predicts every image of the base set `test`; returns the digest of the sealed predictions. */
 export async function predictTestSet(
   inputs: TrainingInputs,
-  { trained: { best }, remake }: FinishedTraining,
+  training: FinishedTraining,
   test: string,
   advance: Advance,
   trust: Trust = 'trust',
 ): Promise<string> {
   const { config, classes } = inputs;
-  const { checkpoint } = best;
   const conventions = conventionsOf(inputs);
-  const stage: Predictions = {
-    ...{ kind: 'predictions', base: test, checkpoint },
-    ...{ config, classes, conventions },
-  };
   const predict = async (): Promise<string> => {
+    const stage: Predictions = {
+      ...{ kind: 'predictions', base: test, checkpoint: training.trained.best.checkpoint },
+      ...{ config, classes, conventions },
+    };
     const opened = await open(stage, trust);
     let done = 0;
     await makeParts(stage, opened, model.predictShard, 'predict test shard', () =>
@@ -31,5 +30,5 @@ export async function predictTestSet(
     );
     return opened.digest;
   };
-  return onceMended(predict, () => remake(checkpoint));
+  return onceMended(predict, () => training.remake(training.trained.best.checkpoint));
 }

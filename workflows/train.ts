@@ -3,10 +3,16 @@ import { ApplicationFailure, CancellationScope, isCancellation } from '@temporal
 import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
-import type { CheckpointReference, Segment, Takeover, TrainingInputs } from '../contract/stages.ts';
+import type {
+  CheckpointReference,
+  Segment,
+  Takeover,
+  TrainingInputs,
+  UsableState,
+} from '../contract/stages.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import { openCourse } from './course.ts';
-import type { Course, UsableState } from './course.ts';
+import type { Course } from './course.ts';
 import { epochsAhead } from './epochs.ts';
 import type { Milestones } from './milestones.ts';
 import type { Progress } from './progress.ts';
@@ -29,8 +35,12 @@ export interface Trained {
 
 /** A training that came to its end. */
 export interface FinishedTraining {
+  /** As it is now: of a best state that is lost, the next one takes the place. */
   readonly trained: Trained;
-  /** Makes anew what can't be read any more: the data, and a state, by training to it once more. */
+  /**
+   * Makes anew what can't be read any more: the data, and a state, by training to it once more. One
+   * that was trained with other settings, before this run parted from another, is lost.
+   */
   readonly remake: (state: CheckpointReference) => Promise<void>;
 }
 
@@ -126,19 +136,18 @@ export async function train(
     }
   }
   steering.close();
-  const [best] = course.best();
-  if (!best || !last) {
+  const bestState = (): UsableState => {
+    const [best] = course.best();
+    if (best) return best;
     throw ApplicationFailure.nonRetryable(
       `run ${inputs.run}: all ${plan.steps} steps are done, but the weights of no validated state are left; resume it from an earlier step`,
       'InvalidData',
     );
-  }
-  const trained = {
+  };
+  const ended = {
     steps: plan.steps,
     timeline: course.timeline,
-    validations: course.validations,
-    best,
-    last,
+    last: last!,
     resumedAt,
     notBitEqual: setbacks.notBitEqual,
     imagesPerSecond: total.images / Math.max(total.seconds, 1e-9),
@@ -146,6 +155,11 @@ export async function train(
   };
   const remake = async (state: CheckpointReference): Promise<void> => {
     await remakeData();
+    if (inputs.forkedFrom && state.step <= inputs.forkedFrom.step) {
+      course.lost(state.step);
+      progress.problem(`the best state, step ${state.step}, is lost: the next best is used`);
+      return;
+    }
     for (let made = false; !made;) {
       try {
         await segments.advance(step, state.step);
@@ -155,7 +169,12 @@ export async function train(
       }
     }
   };
-  return { trained, remake };
+  return {
+    get trained() {
+      return { ...ended, validations: course.validations, best: bestState() };
+    },
+    remake,
+  };
 }
 
 function refuseLargeBatch({ batchSize, samples }: TrainingPlan): void {

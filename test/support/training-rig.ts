@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { adoptStates } from '../../activities/adopt-states.ts';
 import { durable } from '../../activities/durable.ts';
 import { keepMilestone } from '../../activities/keep-milestone.ts';
 import { resolveConfig } from '../../activities/resolve-config.ts';
@@ -41,8 +42,11 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
     settled: (run) => services.uploads.settled(run),
     activities: {
       resolveConfig: (input) => durable(() => resolveConfig({ store }, input)),
+      adoptStates: (input) => durable((step) => adoptStates(services, input, step)),
       keepMilestone: (input) => durable(() => keepMilestone({ store }, input)),
       trainSteps: (input) => durable((step) => trainSteps(services, input, step)),
+      predictShard: ({ stage }) =>
+        durable(async () => void (await readCheckpoint(store, stage.checkpoint))),
       async sealStage(stage) {
         if (stage.kind === 'predictions') return;
         const isBase = stage.kind === 'base';

@@ -59,6 +59,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     writeShard: nothing,
     augmentShard: nothing,
     sealStage: nothing,
+    adoptStates: async ({ validations }) => [...validations],
     keepMilestone: nothing,
     resolveNumerics: async () => numerics,
     trainSteps: async (input) => segmentTo(input),

@@ -2,6 +2,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
+import type { RunResult } from '../../contract/progress.ts';
 import { runRecordKey, stepOfCheckpointKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, runRecordSchema } from '../../contract/manifests.ts';
 import type { CheckpointManifest } from '../../contract/manifests.ts';
@@ -14,7 +15,7 @@ import { openTrainingRig } from '../support/training-rig.ts';
 import type { TrainingRig } from '../support/training-rig.ts';
 import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
-import type { Harness } from './harness.ts';
+import type { Ended, Harness } from './harness.ts';
 
 let harness: Harness;
 let rig: TrainingRig;
@@ -201,4 +202,42 @@ test('a run that was reset and given another rate takes nothing of the abandoned
   assert.equal(record?.step, 12);
   const rates = (record.timeline as { learningRate?: number }[]).map((one) => one.learningRate);
   assert.ok(rates.includes(0.5), 'the record is the new branch’s');
+});
+
+describe('a run that goes on from another', () => {
+  let theirs: RunResult;
+  beforeEach(async () => void (theirs = (await harness.run(rig.activities, input)).result));
+
+  /** Goes on from step 9; `disturb` comes before the last segment. The other run's best state is that of step 3. */
+  const goOn = (disturb: (run: string) => Promise<void>, settings: object = {}): Promise<Ended> => {
+    const resumeFrom = { run: theirs.run, step: 9 };
+    return harness.run(disturbedAt(9, disturb), { resumeFrom, ...settings });
+  };
+  const damageBest = async (run: string): Promise<void> => {
+    await damages['a byte flipped']!(rig.store, (await checkpointKeys(run)).get(3)!);
+    await rig.newWorker();
+  };
+
+  test('needs nothing of it any more: it has the best state too', async () => {
+    const { result } = await goOn(async () => {
+      const keys: string[] = [];
+      for await (const { key } of rig.store.list(`runs/${theirs.run}/`)) keys.push(key);
+      await rig.store.delete(keys);
+    });
+    assert.equal(result.finalDigest, undisturbed);
+    assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
+  });
+
+  test('makes a best state anew that lies before the step it goes on from', async () => {
+    const { result } = await goOn(damageBest);
+    assert.equal(result.finalDigest, undisturbed);
+    assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
+  });
+
+  test('with other settings uses the next best state in the place of a lost one, and says so', async () => {
+    const settings = { training: { learningRate: { initial: 0.5 } } };
+    const { result, progress } = await goOn(damageBest, settings);
+    assert.deepEqual([result.bestStep, result.modelDigest], [12, result.finalDigest]);
+    assert.match(progress.lastProblem!.message, /the best state, step 3, is lost/);
+  });
 });
