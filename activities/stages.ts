@@ -15,7 +15,8 @@ import { digestOf } from '../data/digest.ts';
 import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import type { Manifest } from '../storage/commit.ts';
-import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import { readPointer } from '../storage/pointer.ts';
+import { DamagedObject } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 
@@ -111,13 +112,17 @@ export async function readShardSet(store: ObjectStore, digest: string): Promise<
   return required(store, stageManifestKey(digest), shardSetManifestSchema);
 }
 
+/**
+ * A manifest that must be there. The files it names are not looked at: each of a stage's parts
+ * reads it for a file or two of thousands, which are verified when they are read.
+ */
 export async function required<M extends Manifest>(
   store: ObjectStore,
   key: string,
   schema: z.ZodType<M>,
 ): Promise<M> {
-  const manifest = await readManifest(store, key, schema);
-  if (manifest === undefined) throw new ObjectNotFound({ bucket: store.bucket, key });
+  const manifest = await readPointer(store, key, schema);
+  if (!manifest) throw new DamagedObject({ bucket: store.bucket, key }, 'is missing');
   return manifest;
 }
 

@@ -19,7 +19,7 @@ import { digestOf } from '../data/digest.ts';
 import { checkpointAt } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
-import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
+import { DamagedObject } from '../storage/store.ts';
 import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
@@ -278,7 +278,7 @@ async function withEpochRecords<T>(
   try {
     return await withTrainingRecords(services, inputs, digest, 'train', maker, work);
   } catch (error) {
-    if (!(error instanceof DamagedObject || error instanceof ObjectNotFound)) throw error;
+    if (!(error instanceof DamagedObject)) throw error;
     throw new NightshiftError('ShardsMissing', `the shards of epoch ${epoch + 1} are not whole`, {
       cause: error,
       details: { epoch },

@@ -9,13 +9,13 @@ import { join } from 'node:path';
 import type { StoredFile } from '../contract/manifests.ts';
 import { hashFile } from './hash.ts';
 import { openProcessFolder } from './process-folder.ts';
-import { DamagedObject } from './store.ts';
+import { DamagedObject, ObjectNotFound } from './store.ts';
 import type { CallOptions, ObjectStore } from './store.ts';
 
 export interface FileCache {
   /**
    * The file on local disk, verified by SHA-256, downloaded once however many ask. Throws
-   * `DamagedObject` when the store's bytes are not the file's, and what the store throws.
+   * `DamagedObject` when the store's bytes are gone or not the file's, and what the store throws.
    */
   fetch(file: StoredFile, store: ObjectStore, options?: CallOptions): Promise<CachedFile>;
   /** Releases all that is still held. */
@@ -82,7 +82,11 @@ export async function openCache(settings: {
     options: CallOptions,
   ): Promise<string> {
     const path = join(own, randomUUID());
-    const { sha256 } = await store.getToFile(file.key, path, options);
+    const { sha256 } = await store.getToFile(file.key, path, options).catch((error: unknown) => {
+      if (!(error instanceof ObjectNotFound)) throw error;
+      // Whoever asks has it from a manifest.
+      throw new DamagedObject({ bucket: store.bucket, key: file.key }, 'is missing');
+    });
     if (sha256 !== file.sha256) {
       await unlink(path);
       const problem = `expected SHA-256 ${file.sha256}, got ${sha256}`;

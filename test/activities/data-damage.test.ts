@@ -11,6 +11,7 @@ import type { DataServices } from '../../activities/services.ts';
 import { splitDataset } from '../../activities/split-dataset.ts';
 import { writeShard } from '../../activities/write-shard.ts';
 import { configSchema } from '../../contract/config.ts';
+import { stageManifestKey } from '../../contract/keys.ts';
 import { sides } from '../../contract/manifests.ts';
 import { augmentedShards } from '../../contract/stages.ts';
 import type { BaseShards, PartInput, PartedStage } from '../../contract/stages.ts';
@@ -19,6 +20,7 @@ import { openMemoryStore } from '../../storage/memory.ts';
 import { madeArchive } from '../support/cifar-archive.ts';
 import { damages } from '../support/damage.ts';
 import { keysOf, openTestServices, testStep } from '../support/data-services.ts';
+import { overlayStore } from '../support/overlay-store.ts';
 import { trainingInputs } from '../support/training-inputs.ts';
 
 let source: string;
@@ -28,7 +30,7 @@ after(() => rm(dirname(source), { recursive: true }));
 const config = configSchema.parse({ dataset: { shardBytes: 60_000 } });
 
 /** As a run prepares its data, every byte of what is there looked at. */
-async function prepare(services: DataServices): Promise<void> {
+async function prepare(services: DataServices): Promise<{ train: string }> {
   const make = async <Stage extends PartedStage>(
     stage: Stage,
     makePart: (services: DataServices, input: PartInput<Stage>, step: Step) => Promise<void>,
@@ -51,6 +53,7 @@ async function prepare(services: DataServices): Promise<void> {
   }
   const inputs = { ...trainingInputs(), config, train: base[0]! };
   await make(augmentedShards(inputs, 0), augmentShard);
+  return inputs;
 }
 
 type Step = ReturnType<typeof testStep>;
@@ -90,3 +93,32 @@ for (const [damage, hurt] of Object.entries(damages)) {
     }
   });
 }
+
+test('a part asks for no file but its own, however many the stage it reads has', async () => {
+  const store = openMemoryStore();
+  const services = await openTestServices(store);
+  const { train } = await prepare(services);
+  let asked = 0;
+  const counting = overlayStore(store, {
+    head(key, options) {
+      asked += 1;
+      return store.head(key, options);
+    },
+  });
+  const stage = augmentedShards({ ...trainingInputs(), config, train }, 1);
+  const { digest, parts } = await openStage(services, stage, testStep());
+  assert.ok(parts > 1);
+  await augmentShard({ ...services, store: counting }, { stage, digest, part: 0 }, testStep());
+  assert.equal(asked, 0);
+  await services.remove();
+});
+
+test('a stage that reads one whose manifest is gone says that an object is damaged', async () => {
+  const store = openMemoryStore();
+  const services = await openTestServices(store);
+  const { train } = await prepare(services);
+  await store.delete([stageManifestKey(train)]);
+  const stage = augmentedShards({ ...trainingInputs(), config, train }, 1);
+  await assert.rejects(openStage(services, stage, testStep()), { name: 'DamagedObject' });
+  await services.remove();
+});
