@@ -6,7 +6,7 @@ import { augmentShard } from './augment-shard.ts';
 import { durable } from './durable.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
-import { ingestWeights } from './ingest-weights.ts';
+import { ingestWeights, remakeWeights } from './ingest-weights.ts';
 import type { WeightsInput } from './ingest-weights.ts';
 import { keepMilestone } from './keep-milestone.ts';
 import type { MilestoneInput } from './keep-milestone.ts';
@@ -26,6 +26,8 @@ export function dataActivities(services: DataServices) {
     resolveConfig: (input?: unknown) => durable(() => resolveConfig(services, input)),
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),
     ingestWeights: (input: WeightsInput) => durable((step) => ingestWeights(services, input, step)),
+    remakeWeights: (input: WeightsInput & { readonly digest: string }) =>
+      durable((step) => remakeWeights(services, input, step)),
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
     openStage: (stage: PartedStage) => durable((step) => openStage(services, stage, step)),
     writeShard: (input: PartInput<BaseShards>) =>

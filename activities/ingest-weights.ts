@@ -3,16 +3,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import type { Config } from '../contract/config.ts';
+import { NightshiftError } from '../contract/failures.ts';
 import { weightsManifestSchema } from '../contract/manifests.ts';
 import type { TakenWeights } from '../contract/weights.ts';
 import { takePretrained } from '../model/pretrained.ts';
 import { architectureNamed } from '../model/resnet50.ts';
-import { commitManifest, writeData } from '../storage/commit.ts';
+import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { hashFile } from '../storage/hash.ts';
 import { blaming, inTurn } from './download.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
-import { identify } from './stages.ts';
+import { identify, intact } from './stages.ts';
 import { withWeights } from './weights-source.ts';
 import type { WeightsSource } from './weights-source.ts';
 
@@ -51,6 +52,26 @@ export async function ingestWeights(
   };
   return inTurn(model.weights, step, () =>
     blaming('model.weights', () => withWeights(services, model, step, take)),
+  );
+}
+
+/**
+ * Makes the weights anew that a run began with, unless they are in the store, whole: the source is
+ * not asked then. Throws `InvalidData` when it gives others now.
+ */
+export async function remakeWeights(
+  services: DataServices,
+  { digest, ...input }: WeightsInput & { readonly digest: string },
+  step: Step,
+): Promise<void> {
+  const key = stageManifestKey(digest);
+  const whole = { deep: true, signal: step.signal };
+  if (await intact(() => readManifest(services.store, key, weightsManifestSchema, whole))) return;
+  const made = await ingestWeights(services, input, step);
+  if (made.digest === digest) return;
+  throw new NightshiftError(
+    'InvalidData',
+    `model.weights: ${made.address} gives other weights now (${made.digest}) than those that the run began with (${digest}), and these are not whole in the store any more; put the former ones back`,
   );
 }
 

@@ -29,6 +29,7 @@ export const data = proxyActivities<
     DataActivities,
     | 'ingestDataset'
     | 'ingestWeights'
+    | 'remakeWeights'
     | 'splitDataset'
     | 'adoptStates'
     | 'openStage'

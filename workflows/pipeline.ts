@@ -54,6 +54,8 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   const remakeData = async (): Promise<void> => {
     const { source, sha256 } = config.dataset;
     await data.ingestDataset({ source, sha256, digest: dataset.digest });
+    const { classes } = dataset;
+    if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
     await data.splitDataset({ dataset: dataset.digest, config });
     await prepareBaseShards(split.digest, config, () => undefined, 'verify');
   };

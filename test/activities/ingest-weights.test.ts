@@ -1,10 +1,10 @@
 /** Taking weights in: what does not fit is refused before anything is stored. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { ingestWeights } from '../../activities/ingest-weights.ts';
+import { ingestWeights, remakeWeights } from '../../activities/ingest-weights.ts';
 import { configSchema } from '../../contract/config.ts';
 import type { ConfigInput } from '../../contract/config.ts';
 import {
@@ -30,6 +30,7 @@ import { commitManifest, readManifest, writeData } from '../../storage/commit.ts
 import { hashFile } from '../../storage/hash.ts';
 import { movePointer } from '../../storage/pointer.ts';
 import { writeBundle } from '../support/bundle.ts';
+import { damages } from '../support/damage.ts';
 import { keysOf, openTestServices, testStep } from '../support/data-services.ts';
 import { backboneOf, writeKerasFile } from '../support/keras-file.ts';
 
@@ -61,6 +62,39 @@ test('a file that fits is taken, and what it says of images stands beside its va
   assert.deepEqual(manifest!.conventions, taken.conventions);
   assert.equal((await ingest()).digest, taken.digest);
   assert.deepEqual(await readdir(services.downloads), []);
+});
+
+for (const [damage, hurt] of Object.entries(damages)) {
+  test(`of weights taken in, ${damage}: they are made anew, and while they are whole nobody asks for the source`, async () => {
+    await writeKerasFile(path, architectures.resnet50v2);
+    const { digest } = await ingest();
+    const { model } = configSchema.parse({ model: { weights: path } });
+    const remake = () => remakeWeights(services, { model, classes, digest }, testStep());
+    const keys = await keysOf(services.store);
+    assert.equal(keys.length, 2);
+    for (const key of keys) {
+      await hurt(services.store, key);
+      await remake();
+      const manifestKey = stageManifestKey(digest);
+      assert.ok(
+        await readManifest(services.store, manifestKey, weightsManifestSchema, { deep: true }),
+      );
+    }
+    await rm(path);
+    await remake();
+  });
+}
+
+test('weights that are lost and whose source gives others now are not made anew', async () => {
+  await writeKerasFile(path, architectures.resnet50v2);
+  const { model } = configSchema.parse({ model: { weights: path } });
+  await assert.rejects(
+    remakeWeights(services, { model, classes, digest: '0'.repeat(64) }, testStep()),
+    {
+      name: 'InvalidData',
+      message: /gives other weights now .* than those that the run began with/,
+    },
+  );
 });
 
 test("Keras's first ResNet wants its images as Caffe had them", async () => {

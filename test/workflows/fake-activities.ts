@@ -49,6 +49,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
       skipped: ['logits/weights'],
       fresh: ['head/kernel', 'head/bias'],
     }),
+    remakeWeights: nothing,
     splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
     openStage: async (stage) => ({
       digest: digestOf(stage),

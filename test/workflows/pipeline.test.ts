@@ -164,6 +164,18 @@ test('damaged base shards are verified, and made again', async () => {
   assert.equal(result.steps, 12);
 });
 
+test('pretrained weights are made anew with the damaged data, as they were', async () => {
+  const remade: string[] = [];
+  await run(
+    {
+      remakeWeights: async ({ digest }) => void remade.push(digest),
+      trainSteps: failingOnce('DamagedObject'),
+    },
+    { training, model: { weights: '/weights.tar.gz' } },
+  );
+  assert.deepEqual(remade, ['1'.repeat(64)]);
+});
+
 test('another hardware goes on from the durable state, and the result says so', async () => {
   const timelines: TrainStepsInput['timeline'][] = [];
   const other = { ...numerics, threads: 8 };
