@@ -105,7 +105,7 @@ async function trainSegment(
   const loadingAt = performance.now();
   const begin = await resumeState(services, input, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
-  if (begin.step < toStep) await refuseOtherNumerics(uploads, input, trainer, begin.step);
+  await refuseOtherNumerics(uploads, input, trainer, begin.step);
 
   const total = { images: 0, seconds: 0, busySeconds: 0 };
   let loss: number | null = null;
@@ -228,15 +228,19 @@ function savingSteps(
   return checkpointSteps(checkpointEverySteps, isKnown ? uploadSeconds / stepSeconds : undefined);
 }
 
-/** The state to train on from is in the store when this throws: any worker can take it from there. */
+/**
+ * The state to train on from is in the store when this throws: any worker can take it from there.
+ * Where only its validation is left, that is decided by what holds from the state on.
+ */
 async function refuseOtherNumerics(
   uploads: Uploads,
-  { inputs, timeline, toStep }: TrainStepsInput,
+  { inputs, timeline, validations, toStep }: TrainStepsInput,
   trainer: WarmTrainer,
   step: number,
 ): Promise<void> {
+  if (step === toStep && validations.some((one) => one.step === step)) return;
   const { numerics } = trainer.client;
-  const expected = decided(timeline, 'numerics', toStep - 1);
+  const expected = decided(timeline, 'numerics', step === toStep ? step : toStep - 1);
   if (digestOf(numerics) === digestOf(expected)) return;
   await uploads.settled(inputs.run);
   throw new NightshiftError(

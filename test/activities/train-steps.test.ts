@@ -12,6 +12,7 @@ import { trainSteps } from '../../activities/train-steps.ts';
 import { openUploads } from '../../activities/uploads.ts';
 import { stageManifestKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
+import type { Validation } from '../../contract/progress.ts';
 import { augmentedShards } from '../../contract/stages.ts';
 import type { Segment } from '../../contract/stages.ts';
 import type { Decision } from '../../contract/timeline.ts';
@@ -89,15 +90,21 @@ async function commitShards(digest: string): Promise<void> {
 function segment(
   reachedStep: number,
   toStep: number,
-  options: { timeline?: Decision[]; signal?: AbortSignal; onReport?: (beat: unknown) => void } = {},
+  options: {
+    timeline?: Decision[];
+    validations?: Validation[];
+    signal?: AbortSignal;
+    onReport?: (beat: unknown) => void;
+  } = {},
 ): Promise<Segment> {
-  const { timeline = fromStart, signal = new AbortController().signal } = options;
+  const { timeline = fromStart, validations = [] } = options;
+  const { signal = new AbortController().signal } = options;
   const step = { signal, attempt: randomUUID(), report: options.onReport ?? (() => undefined) };
   // The activity's log needs a context to write to.
   return new MockActivityEnvironment().run(
     trainSteps,
     services,
-    { inputs, timeline, validations: [], reachedStep, seenStep: reachedStep, toStep },
+    { inputs, timeline, validations, reachedStep, seenStep: reachedStep, toStep },
     step,
   );
 }
@@ -200,13 +207,28 @@ test('another hardware is refused, with the step that any worker can go on from'
   assert.ok(await isStored(10));
 });
 
-test('another hardware may validate a state that is there', async () => {
+test('another hardware validates a state that is there only where that is decided', async () => {
   await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  const other = { ...numerics, threads: 8 };
+  trainer = openFakeTrainer(other);
+  services = { ...(await newWorker()), trainer };
+  await assert.rejects(segment(0, 10), {
+    name: 'NumericsDiffer',
+    details: { numerics: other, step: 10 },
+  });
+  const timeline = [...fromStart, { fromStep: 10, numerics: other }];
+  const validated = await segment(10, 10, { timeline });
+  assert.equal(validated.validation?.step, 10);
+  assert.deepEqual(validated.checkpoint, checkpointAt(inputs, fromStart, 10));
+});
+
+test('any hardware may bring a state back that was validated already', async () => {
+  const { validation } = await segment(0, 10);
   await services.uploads.settled(inputs.run);
   trainer = openFakeTrainer({ ...numerics, threads: 8 });
   services = { ...(await newWorker()), trainer };
-  const validated = await segment(0, 10);
-  assert.equal(validated.validation?.step, 10);
+  assert.equal((await segment(10, 10, { validations: [validation!] })).step, 10);
 });
 
 test('after a change of hardware the old states lead up to it, and the new ones have a lineage of their own', async () => {
