@@ -17,16 +17,10 @@ import type { CheckpointContext } from '../model/checkpoint.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 import { contextOf } from './saved-states.ts';
+import type { Begin } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { required } from './stages.ts';
 import type { WarmTrainer } from './trainer-host.ts';
-
-/** The state a segment begins from. */
-export interface Begin {
-  readonly step: number;
-  /** The trainer held it already. */
-  readonly warm: boolean;
-}
 
 /** Names a state by all that it depends on. */
 export function stateKeyOf(

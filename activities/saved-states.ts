@@ -8,6 +8,14 @@ import type { CheckpointContext } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ModelServices } from './services.ts';
 import type { WarmTrainer } from './trainer-host.ts';
+import type { Uploads } from './uploads.ts';
+
+/** The state a segment begins from. */
+export interface Begin {
+  readonly step: number;
+  /** The trainer held it already: loaded, it is in the store, or the initial one. */
+  readonly warm: boolean;
+}
 
 /** Has the trainer save the state it holds, and queues it. */
 export async function saveHeldState(
@@ -36,6 +44,25 @@ export function savesOf(
     const state = { checkpoint, parent, directory };
     uploads.add(state, () => commitCheckpoint(store, context, state));
   };
+}
+
+/**
+ * The newest state in the store on this way to `reached`, and since when: a run that was reset has
+ * left others. Before this worker has brought one there, the one the segment was loaded from.
+ */
+export function durableOf(
+  uploads: Uploads,
+  { inputs, timeline }: TrainStepsInput,
+  begin: Begin,
+  reached: number,
+): { readonly step: number; readonly at: number | null } {
+  const newest = uploads.durable(inputs.run);
+  const isOnTheWay =
+    newest &&
+    newest.step <= reached &&
+    newest.lineage === checkpointAt(inputs, timeline, newest.step).lineage;
+  if (isOnTheWay) return newest;
+  return { step: begin.warm ? (inputs.origin?.step ?? 0) : begin.step, at: null };
 }
 
 export function contextOf({ inputs, timeline, validations }: TrainStepsInput): CheckpointContext {

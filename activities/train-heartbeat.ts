@@ -1,8 +1,11 @@
 /** What a training segment says while it goes on: the heartbeat's details, and the alarm when nothing becomes durable. */
 import { log, metricMeter } from '@temporalio/activity';
 import type { TrainHeartbeat } from '../contract/progress.ts';
+import type { TrainStepsInput } from '../contract/stages.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { Step } from './durable.ts';
+import { durableOf } from './saved-states.ts';
+import type { Begin } from './saved-states.ts';
 import type { Uploads } from './uploads.ts';
 
 /** A newest checkpoint older than so many intervals means that the store gets nothing any more. */
@@ -11,16 +14,16 @@ const intervalsUntilAlarm = 3;
 export interface HeartbeatSource {
   readonly step: Step;
   readonly uploads: Uploads;
-  readonly run: string;
-  /** The step the segment began from, whose state is in the store or is the initial one. */
-  readonly beginStep: number;
+  readonly input: TrainStepsInput;
+  readonly begin: Begin;
   /** From one saved state to the next. */
   readonly intervalSeconds: () => number;
 }
 
 /** Takes the trainer's events and reports them. */
 export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => void {
-  const { step, uploads, run, beginStep, intervalSeconds } = source;
+  const { step, uploads, input, begin, intervalSeconds } = source;
+  const { run } = input.inputs;
   const age = metricMeter.createGauge(
     'nightshift_durable_checkpoint_age',
     'float',
@@ -29,15 +32,14 @@ export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => v
   );
   let alarmed = false;
   let beat: TrainHeartbeat = {
-    step: beginStep,
+    step: begin.step,
     loss: 0,
     learningRate: 0,
     imagesPerSecond: 0,
-    durableStep: beginStep,
+    durableStep: durableOf(uploads, input, begin, begin.step).step,
     phase: 'loading',
   };
   return (event) => {
-    const durable = uploads.durable(run);
     const ageSeconds = uploads.ageSeconds(run);
     age.set(ageSeconds);
     const isLate = ageSeconds > intervalsUntilAlarm * intervalSeconds();
@@ -46,11 +48,13 @@ export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => v
       : undefined;
     if (alarm !== undefined && !alarmed) log.warn(`run ${run}: ${alarm}`);
     alarmed = isLate;
-    const { alarm: _before, ...rest } = beat;
+    const { alarm: _alarm, durableAt: _at, ...rest } = beat;
+    const now = { ...rest, ...changeBy(event) };
+    const durable = durableOf(uploads, input, begin, now.step);
     beat = {
-      ...rest,
-      ...changeBy(event),
-      ...(durable && { durableStep: durable.step, durableAt: durable.at }),
+      ...now,
+      durableStep: durable.step,
+      ...(durable.at !== null && { durableAt: durable.at }),
       ...(alarm !== undefined && { alarm }),
     };
     step.report(beat);

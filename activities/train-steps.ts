@@ -23,7 +23,7 @@ import { DamagedObject } from '../storage/store.ts';
 import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
-import { saveHeldState, savesOf } from './saved-states.ts';
+import { durableOf, saveHeldState, savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
@@ -31,7 +31,7 @@ import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import { withTrainingRecords } from './training-records.ts';
 import type { FeatureMaker, HeldRecords } from './training-records.ts';
-import type { Durable, Uploads } from './uploads.ts';
+import type { Uploads } from './uploads.ts';
 
 /** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
 const mostWaitingUploads = 1;
@@ -110,7 +110,7 @@ async function trainSegment(
   const total = { images: 0, seconds: 0, busySeconds: 0 };
   let loss: number | null = null;
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
-  const heartbeat = heartbeatOf({ step, uploads, run, beginStep: begin.step, intervalSeconds });
+  const heartbeat = heartbeatOf({ step, uploads, input, begin, intervalSeconds });
   const savedIn = new Set<string>();
   const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
@@ -172,7 +172,7 @@ async function trainSegment(
   // Whoever asks for a state that was reached before wants it from the store.
   if (reached === plan.steps || input.reachedStep === toStep) await uploads.settled(run);
   trainer.leave = () => saveHeldState(services, input, trainer);
-  const durable = durableOf(uploads, input, reached);
+  const durable = durableOf(uploads, input, begin, reached);
   return {
     step: reached,
     checkpoint: checkpointAt(inputs, timeline, reached),
@@ -180,23 +180,10 @@ async function trainSegment(
     loss,
     ...total,
     validation,
-    durableStep: durable?.step ?? (begin.warm ? (inputs.origin?.step ?? 0) : begin.step),
-    durableAt: durable?.at ?? null,
+    durableStep: durable.step,
+    durableAt: durable.at,
     workerQueue: services.workerQueue,
   };
-}
-
-/** The newest state that is in the store on this way to `reached`: a run that was reset has left others. */
-function durableOf(
-  uploads: Uploads,
-  { inputs, timeline }: TrainStepsInput,
-  reached: number,
-): Durable | undefined {
-  const newest = uploads.durable(inputs.run);
-  if (!newest || newest.step > reached) return undefined;
-  return newest.lineage === checkpointAt(inputs, timeline, newest.step).lineage
-    ? newest
-    : undefined;
 }
 
 /** What a save that broke off has left: tries on a full disk would never let it get emptier. */

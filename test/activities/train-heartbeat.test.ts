@@ -6,13 +6,19 @@ import { heartbeatOf } from '../../activities/train-heartbeat.ts';
 import { openUploads } from '../../activities/uploads.ts';
 import type { TrainHeartbeat } from '../../contract/progress.ts';
 import type { TrainerEvent } from '../../model/trainer-client.ts';
+import { checkpointAt } from '../../model/checkpoint.ts';
 import { testStep } from '../support/data-services.ts';
+import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 const step = { step: 7, loss: 2, learningRate: 0.1, imagesPerSecond: 100 };
 const trained: TrainerEvent = { type: 'step', ...step };
 
+const inputs = trainingInputs();
+const timeline = [{ fromStep: 0, numerics }];
+const onTheWay = checkpointAt(inputs, timeline, 5);
+
 /** The beats that follow on these ages of the newest checkpoint; it should be 10 s old at most. */
-function beatsAt(ages: number[]): Promise<TrainHeartbeat[]> {
+function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
   // The log and the metrics need an activity's context.
   return new MockActivityEnvironment().run(async () => {
     const beats: TrainHeartbeat[] = [];
@@ -21,11 +27,14 @@ function beatsAt(ages: number[]): Promise<TrainHeartbeat[]> {
       step: { ...testStep(), report: (details) => beats.push(details as TrainHeartbeat) },
       uploads: {
         ...openUploads(),
-        durable: () => ({ lineage: 'lineage', step: 5, at: 1_000 }),
+        durable: () => ({ ...newest, at: 1_000 }),
         ageSeconds: () => ageSeconds,
       },
-      run: 'run',
-      beginStep: 4,
+      input: {
+        ...{ inputs, timeline, validations: [] },
+        ...{ reachedStep: 4, seenStep: 4, toStep: 10 },
+      },
+      begin: { step: 4, warm: false },
       intervalSeconds: () => 10,
     });
     for (ageSeconds of ages) beat(trained);
@@ -42,6 +51,17 @@ test('a beat says the step, the rates and the newest checkpoint', async () => {
       durableAt: 1_000,
     },
   ]);
+});
+
+test('a checkpoint of a way that a reset has left is not the newest one, nor is one further on', async () => {
+  const others = [
+    { ...onTheWay, lineage: 'abandoned' },
+    checkpointAt(inputs, timeline, step.step + 1),
+  ];
+  for (const other of others) {
+    const [beat] = await beatsAt([0], other);
+    assert.deepEqual([beat!.durableStep, beat!.durableAt], [4, undefined]);
+  }
 });
 
 test('an alarm goes up when the newest checkpoint is older than three intervals, and down again', async () => {
