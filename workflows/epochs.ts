@@ -1,4 +1,5 @@
 /** Augmented shards, made one epoch ahead of the trainer; a failure shows when the epoch is asked for. */
+import { CancellationScope } from '@temporalio/workflow';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { prepareEpoch } from './prepare.ts';
@@ -13,8 +14,10 @@ export interface EpochsAhead {
 
 export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
   const prepared = new Map<number, Promise<void>>();
+  const scope = new CancellationScope();
   const start = (epoch: number, trust: 'trust' | 'verify'): void => {
-    const shards = prepareEpoch(inputs, epoch, trust);
+    // Not the segment's that asks for it: a pause must not end it.
+    const shards = scope.run(() => prepareEpoch(inputs, epoch, trust));
     prepared.set(epoch, shards);
     shards.catch(() => {
       if (prepared.get(epoch) === shards) prepared.delete(epoch);

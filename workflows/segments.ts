@@ -1,5 +1,5 @@
 /** Segments of training, asked of a worker: first of the one whose trainer holds the run's state. */
-import { log } from '@temporalio/workflow';
+import { CancellationScope, log } from '@temporalio/workflow';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
@@ -43,7 +43,8 @@ export function openSegments(
     async advance(reachedStep, toStep) {
       const from = Math.min(reachedStep, toStep);
       const { epoch } = position(plan, Math.min(from, toStep - 1));
-      await epochs.ready(epoch);
+      // A pause is answered at once here too: making the shards goes on without a GPU.
+      await Promise.race([epochs.ready(epoch), CancellationScope.current().cancelRequested]);
       epochs.prepare(epoch + 1);
       const options = {
         summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${from} to ${toStep}`,

@@ -14,8 +14,8 @@ export interface Steering {
   untilGoing(handBack: () => Promise<void>): Promise<void>;
   /** Runs work that a pause cancels: undefined when one has. */
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
-  /** The rate that was set since this was last asked. */
-  takeLearningRate(): number | undefined;
+  /** The rate that was set since this was last asked. Before the last milestone: from then on one would come too late. */
+  takeLearningRate(isLast: boolean): number | undefined;
   /** Nothing is trained any more: what is asked for from now on is refused. */
   close(): void;
 }
@@ -28,6 +28,7 @@ export function openSteering(progress: Progress): Steering {
   /** Nothing of the run is on a GPU. */
   let idle = true;
   let over = false;
+  let lastIsUnderWay = false;
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -62,6 +63,7 @@ export function openSteering(progress: Progress): Steering {
       'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
     validator(rate) {
       refuseIf(over, tooLate);
+      refuseIf(lastIsUnderWay && !(paused && idle), onlyPaused);
       refuseIf(
         !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
         `learning rate ${JSON.stringify(rate)}: must be a number above 0`,
@@ -91,7 +93,8 @@ export function openSteering(progress: Progress): Steering {
         underWay = undefined;
       }
     },
-    takeLearningRate() {
+    takeLearningRate(isLast) {
+      lastIsUnderWay = isLast;
       const taken = learningRate;
       learningRate = undefined;
       return taken;
@@ -105,6 +108,9 @@ export function openSteering(progress: Progress): Steering {
 }
 
 const tooLate = 'training is over: there is nothing left to pause or to change';
+
+const onlyPaused =
+  'the steps to the last milestone are under way, and no other comes after them: pause the run, set the rate, and resume it';
 
 function refuseIf(holds: boolean, problem: string): void {
   if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');

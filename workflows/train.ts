@@ -115,10 +115,22 @@ export async function train(
     step > 0 && isValidated(plan, step) && !course.validations.some((one) => one.step === step);
   const isDone = (): boolean => step === plan.steps && last?.step === step && !isUnvalidated();
 
+  /** Cancelled, also while something is made anew, the worker saves what it holds and frees its GPU. */
+  const orHandBack = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (failure) {
+      if (isCancellation(failure)) {
+        await CancellationScope.nonCancellable(() => segments.handBack(step));
+      }
+      throw failure;
+    }
+  };
+
   await milestones.keep(course, step, step);
   while (!isDone()) {
     await steering.untilGoing(() => segments.handBack(step));
-    const learningRate = steering.takeLearningRate();
+    const learningRate = steering.takeLearningRate(nextMilestone(plan, step) === plan.steps);
     if (learningRate !== undefined) course.setLearningRate(step, learningRate);
     try {
       const stays = isUnvalidated() || step === plan.steps;
@@ -128,11 +140,7 @@ export async function train(
       take(segment);
       await milestones.keep(course, step, segment.durableStep);
     } catch (failure) {
-      if (isCancellation(failure)) {
-        await CancellationScope.nonCancellable(() => segments.handBack(step));
-        throw failure;
-      }
-      step = await setbacks.mend(failure, step);
+      step = await orHandBack(() => setbacks.mend(failure, step));
     }
   }
   steering.close();
@@ -154,7 +162,7 @@ export async function train(
     idleShare: Math.max(0, 1 - total.busySeconds / ((Date.now() - startedAt) / 1000)),
   };
   const remake = async (state: CheckpointReference): Promise<void> => {
-    await remakeData();
+    await orHandBack(remakeData);
     if (inputs.forkedFrom && state.step <= inputs.forkedFrom.step) {
       course.lost(state.step);
       progress.problem(`the best state, step ${state.step}, is lost: the next best is used`);
@@ -165,7 +173,7 @@ export async function train(
         await segments.advance(step, state.step);
         made = true;
       } catch (failure) {
-        step = await setbacks.mend(failure, step);
+        step = await orHandBack(() => setbacks.mend(failure, step));
       }
     }
   };

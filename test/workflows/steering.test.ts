@@ -14,7 +14,7 @@ import {
   setLearningRateUpdate,
 } from '../../workflows/messages.ts';
 import { numerics } from '../support/training-inputs.ts';
-import { segmentTo } from './fake-activities.ts';
+import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
 import type { Harness } from './harness.ts';
@@ -116,16 +116,50 @@ test('a segment that comes to its end while it is told to pause is not lost', as
   assert.deepEqual(asked, [3, 6, 9, 12]);
 });
 
+test('a pause is answered while the shards of an epoch are waited for, and lets them be made', async () => {
+  const asked: number[] = [];
+  let [made, tries] = [false, 0];
+  await run(
+    {
+      augmentShard: ({ stage }) =>
+        durable(async (step) => {
+          if (stage.view !== 1) return;
+          tries += 1;
+          await until(() => {
+            step.report('augmenting');
+            step.signal.throwIfAborted();
+            return made;
+          });
+        }),
+      async trainSteps(input) {
+        asked.push(input.toStep);
+        return segmentTo(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(async () => (await handle.query(progressQuery)).training?.step === 3);
+      await handle.executeUpdate(pauseUpdate);
+      assert.deepEqual(asked, [3]);
+      made = true;
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  assert.deepEqual(asked, [3, 6, 9, 12]);
+  assert.equal(tries, 1);
+});
+
+const refused = (update: Promise<unknown>, problem: RegExp): Promise<void> =>
+  assert.rejects(update, (error) => {
+    assert.ok(error instanceof WorkflowUpdateFailedError);
+    assert.match((error.cause as Error).message, problem);
+    return true;
+  });
+
 test('what makes no sense is refused, and says why', async () => {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
   await run({ trainSteps }, { training }, async (handle) => {
     await trainsTo6();
-    const refused = (update: Promise<unknown>, problem: RegExp) =>
-      assert.rejects(update, (error) => {
-        assert.ok(error instanceof WorkflowUpdateFailedError);
-        assert.match((error.cause as Error).message, problem);
-        return true;
-      });
     await refused(handle.executeUpdate(resumeUpdate), /the run is not paused/);
     await refused(
       handle.executeUpdate(setLearningRateUpdate, { args: [-1] }),
@@ -173,6 +207,31 @@ test('a learning rate that is set holds from the next milestone on, also on anot
   ]);
 });
 
+test('a learning rate that would come after the last milestone is refused, but not in a pause', async () => {
+  const timelines: TrainStepsInput['timeline'][] = [];
+  await run(
+    {
+      trainSteps: (input) => {
+        if (input.toStep < 12) return Promise.resolve(segmentTo(input));
+        timelines.push(input.timeline);
+        return timelines.length === 1
+          ? segmentUntilStopped(() => undefined)
+          : Promise.resolve(segmentTo(input));
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(() => timelines.length === 1);
+      const setRate = () => handle.executeUpdate(setLearningRateUpdate, { args: [0.05] });
+      await refused(setRate(), /no other comes after them: pause the run, set the rate/);
+      await handle.executeUpdate(pauseUpdate);
+      await setRate();
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  assert.deepEqual(timelines[1]!.at(-1), { fromStep: 9, learningRate: 0.05 });
+});
+
 test('a plateau lowers the rate by a decision at the step that was validated', async () => {
   const timelines: TrainStepsInput['timeline'][] = [];
   await run(
@@ -206,6 +265,39 @@ test('a run that is cancelled ends cancelled, once its segment has handed back',
     return true;
   });
   assert.ok(handedBack());
+});
+
+test('a run that is cancelled while damaged data are made anew hands its state back', async () => {
+  let [mending, handedBack] = [false, 0];
+  const usual = fakeActivities({});
+  const cancelled = run(
+    {
+      trainSteps: (input) =>
+        durable(async () => {
+          if (input.toStep === 3) return segmentTo(input);
+          mending = true;
+          throw new NightshiftError('DamagedObject', 'a byte is another');
+        }),
+      splitDataset: (input) =>
+        durable(async (step) => {
+          await until(() => {
+            step.report('splitting');
+            step.signal.throwIfAborted();
+            return !mending;
+          });
+          return usual.splitDataset(input);
+        }),
+      handBack: async ({ reachedStep }) => void (handedBack = reachedStep),
+    },
+    { training },
+    async (handle) => {
+      await until(() => mending);
+      await sleep(300);
+      await handle.cancel();
+    },
+  );
+  await assert.rejects(cancelled, WorkflowFailedError);
+  assert.equal(handedBack, 3);
 });
 
 test('a paused run can be cancelled', async () => {
