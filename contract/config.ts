@@ -186,5 +186,4 @@ export type Config = z.output<typeof configSchema>;
 /** Any part of a configuration, as a user writes it. */
 export type ConfigInput = z.input<typeof configSchema>;
 export type AugmentConfig = Config['augment'];
-export type ModelConfig = Config['model'];
 export type TrainingConfig = Config['training'];

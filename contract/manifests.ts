@@ -59,7 +59,7 @@ export const splitManifestSchema = z.strictObject({
 });
 
 /** One shard: a TFRecord file of `tf.train.Example`, as the part's manifest holds it. */
-export const shardSchema = z.strictObject({
+const shardSchema = z.strictObject({
   ...storedFileSchema.shape,
   samples: natural,
   labelCounts: z.array(natural),
@@ -165,10 +165,8 @@ export const runResultManifestSchema = z.strictObject({
 });
 
 export type StoredFile = z.infer<typeof storedFileSchema>;
-export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 export type SplitManifest = z.infer<typeof splitManifestSchema>;
 export type Shard = z.infer<typeof shardSchema>;
-export type PartManifest = z.infer<typeof partManifestSchema>;
 export type ShardSetManifest = z.infer<typeof shardSetManifestSchema>;
 export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;
 export type StoredRunRecord = z.infer<typeof runRecordSchema>;

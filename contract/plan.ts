@@ -60,11 +60,6 @@ export function position(
   return { epoch, sampleInEpoch: (step % plan.stepsPerEpoch) * plan.batchSize };
 }
 
-/** Images in step `step`: `batchSize`, or what is left of the epoch. */
-export function batchSizeOf(plan: TrainingPlan, step: number): number {
-  return Math.min(plan.batchSize, plan.samples - position(plan, step).sampleInEpoch);
-}
-
 /** The next state worth stopping at after `step`: a validation, an epoch's end, or the run's end. */
 export function nextMilestone(plan: TrainingPlan, step: number): number {
   const validation = (Math.floor(step / plan.validateEverySteps) + 1) * plan.validateEverySteps;

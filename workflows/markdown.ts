@@ -74,7 +74,7 @@ function trainingLines(training: TrainingProgress): string[] {
 const sparks = '▁▂▃▄▅▆▇█';
 
 /** The last 40 values as bars between the smallest and the largest. */
-export function sparkline(values: readonly number[]): string {
+function sparkline(values: readonly number[]): string {
   const shown = values.slice(-40);
   const low = Math.min(...shown);
   const span = Math.max(...shown) - low || 1;

@@ -18,7 +18,7 @@ import { checkDisk } from './prerequisites.mjs';
  */
 
 /** @returns {string} `NIGHTSHIFT_CACHE`, or by XDG's rules */
-export function cacheRoot() {
+function cacheRoot() {
   const { NIGHTSHIFT_CACHE: own, XDG_CACHE_HOME: xdg } = process.env;
   return own || join(xdg || join(homedir(), '.cache'), 'nightshift');
 }
