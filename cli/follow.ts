@@ -100,10 +100,10 @@ function progressReader(
       return value;
     },
     refresh(historyLength) {
-      const due = historyLength !== askedLength || Date.now() - askedAt >= everyMs;
+      const due = historyLength !== askedLength || performance.now() - askedAt >= everyMs;
       if (asking || !due) return;
       askedLength = historyLength;
-      askedAt = Date.now();
+      askedAt = performance.now();
       asking = ask();
     },
     async last() {

@@ -100,7 +100,7 @@ async function verify(
   renderer.note(
     `Undisturbed it took ${duration(1000 * undisturbed.seconds)}. Now the same under ${planned} kills, by the plan of seed ${seed}`,
   );
-  const startedAt = Date.now();
+  const startedAt = performance.now();
   const killed = await trial('killed', {
     kills,
     onKill: ({ target, signal: name }, account) =>
@@ -129,6 +129,6 @@ function verified({ result, seconds }: Trial): VerifiedRun {
 /** By the pace so far, kills included. */
 function timeToGo({ step }: Account, steps: number, startedAt: number): string {
   if (step === 0 || step === steps) return '';
-  const elapsedMs = Date.now() - startedAt;
+  const elapsedMs = performance.now() - startedAt;
   return `, about ${duration((elapsedMs / step) * (steps - step))} to go`;
 }

@@ -38,10 +38,10 @@ export async function keepWorker(
   const { name, log, onEvent } = settings;
   let quickEnds = 0;
   while (!closing.aborted) {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     const how = await runOnce(settings, closing);
     if (closing.aborted) return;
-    quickEnds = Date.now() - startedAt > stableAfterMs ? 0 : quickEnds + 1;
+    quickEnds = performance.now() - startedAt > stableAfterMs ? 0 : quickEnds + 1;
     const why = quickEnds < explainFrom ? '' : ` ${quickEnds} times soon: ${lastWords(log)}`;
     onEvent({ process: name, message: `worker ${name} ended (${how})${why}; starting it again` });
     const pause = restartAfterMs[Math.min(quickEnds, restartAfterMs.length) - 1] ?? 0;

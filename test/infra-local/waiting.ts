@@ -13,9 +13,9 @@ export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
 ): Promise<void> {
-  const deadline = Date.now() + withinMs;
+  const deadline = performance.now() + withinMs;
   while (!(await condition())) {
-    assert.ok(Date.now() < deadline, `not within ${withinMs / 1000} s: ${what}`);
+    assert.ok(performance.now() < deadline, `not within ${withinMs / 1000} s: ${what}`);
     await sleep(20);
   }
 }
