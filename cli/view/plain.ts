@@ -80,7 +80,8 @@ function stageSentence({ name, status, startedAt, endedAt, note }: StageProgress
     case 'done':
       return `${name}: done in ${took}${note ? `, ${note}` : ''}`;
     case 'failed':
-      return `${name}: failed after ${took}${note ? `: ${note}` : ''}`;
+      // Why, the run's outcome says below.
+      return `${name}: failed after ${took}`;
     case 'waiting':
     case 'running':
       return `${name}: started`;

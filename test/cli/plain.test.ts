@@ -22,6 +22,23 @@ test('each change of stage is one line', () => {
   ]);
 });
 
+test('a stage that failed does not say why: that is said once, of the run', () => {
+  const view = openPlainView();
+  const failed = {
+    name: 'configure',
+    status: 'failed',
+    startedAt: ten,
+    endedAt: ten + 400,
+  } as const;
+  const progress = {
+    ...progressAt('configure'),
+    stages: [{ ...failed, note: 'seed: 1.5: wrong' }],
+  };
+  assert.deepEqual(view({ at: ten, ...quiet, progress }), [
+    '10:00:00 configure: failed after 0.4 s',
+  ]);
+});
+
 test('a validation is one line, and comes before the end of training', () => {
   const view = openPlainView();
   view({ at: ten, ...quiet, progress: progressAt('train', {}, { training: trainingBegan }) });
