@@ -19,6 +19,8 @@ try {
     if (needSetUp.has(args[0] ?? '') && !args.includes('--help')) await setUp(console.error);
     const { register } = await import('tsx/esm/api');
     register();
+    const { quietSdk } = await import('./infra/local/environment.ts');
+    Object.assign(process.env, quietSdk);
     const { main } = await import('./cli/main.ts');
     process.exitCode = await main(args);
   }

@@ -1,5 +1,6 @@
 /** The embedded servers beside strangers and in a user's environment. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { localEnvironment } from '../../infra/local/environment.ts';
+import { localEnvironment, quietSdk } from '../../infra/local/environment.ts';
 import { end, isAlive, signal } from '../../infra/local/process-identity.mjs';
 import type { ProcessIdentity } from '../../infra/local/process-identity.mjs';
 import { startS3, startTemporal } from '../../infra/local/servers.ts';
@@ -81,7 +82,8 @@ test("the stack's processes get none of the user's settings for other servers", 
   try {
     const environment = localEnvironment({ TEMPORAL_ADDRESS: '127.0.0.1:7233' });
     const foreign = Object.entries(environment).filter(
-      ([name, value]) => /^(AWS|TEMPORAL|VGW|ROOT)_/.test(name) && value !== '/nonexistent',
+      ([name, value]) =>
+        /^(AWS|TEMPORAL|VGW|ROOT)_/.test(name) && value !== '/nonexistent' && !(name in quietSdk),
     );
     assert.deepEqual(foreign, [['TEMPORAL_ADDRESS', '127.0.0.1:7233']]);
     assert.equal(environment['NIGHTSHIFT_DATA_SLOTS'], '1');
@@ -92,4 +94,14 @@ test("the stack's processes get none of the user's settings for other servers", 
   } finally {
     process.env = before;
   }
+});
+
+test('a process of the stack that opens a store says nothing of the Node it runs on, but of other things', () => {
+  const script = `new (await import('@aws-sdk/client-s3')).S3Client({}); process.emitWarning('another');`;
+  const { stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
+    env: localEnvironment({}),
+    encoding: 'utf8',
+  });
+  assert.match(stderr, /Warning: another/);
+  assert.doesNotMatch(stderr, /NodeVersionSupportWarning/);
 });
