@@ -1,10 +1,11 @@
 /** A whole system to be broken: servers and workers with empty folders of their own; what ends is started again. */
+import { fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 import { keepServer } from './keep-server.ts';
 import { keepWorker } from './keep-worker.ts';
 import { lastWords } from './logs.ts';
 import { freePort } from './ports.ts';
-import { signal } from './process-identity.mjs';
+import { end, identify, signal } from './process-identity.mjs';
 import type { ProcessIdentity } from './process-identity.mjs';
 import { openProcesses } from './processes.ts';
 import { startS3, startTemporal } from './servers.ts';
@@ -74,6 +75,7 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
     for (const trainer of below) signal(trainer, 'SIGKILL');
   };
   process.once('exit', killAll);
+  const guard = startGuard(directory, parts);
   const closing = new AbortController();
   const kept: Promise<void>[] = [];
   const close = async (): Promise<void> => {
@@ -83,6 +85,7 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
     // A server may just have been started again.
     await Promise.all(parts.map((part) => processes.end(part, 0)));
     process.off('exit', killAll);
+    if (guard) await end(guard, 0);
   };
 
   const logOf = (part: string): string => join(directory, 'logs', `${part}.log`);
@@ -150,6 +153,19 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
     trainers,
     close,
   };
+}
+
+/** In a process group of its own: a terminal's Ctrl-C is for the starter alone. */
+function startGuard(directory: string, parts: readonly string[]): ProcessIdentity | undefined {
+  const guard = fork(new URL(`trial-guard${suffix}`, import.meta.url), [directory, ...parts], {
+    detached: true,
+    execArgv: suffix === '.ts' ? ['--import', 'tsx'] : [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  });
+  // It must not keep the starter alive.
+  guard.unref();
+  guard.channel?.unref();
+  return guard.pid === undefined ? undefined : identify(guard.pid);
 }
 
 async function orAborted(ready: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {

@@ -1,12 +1,19 @@
 /** The proof of resuming, in its short form: the command itself, on real servers. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { main } from '../../cli/main.ts';
 import type { Verification } from '../../cli/view/verification.ts';
 import { keepOutput } from '../cli/support.ts';
+import { isAlive, signal } from '../../infra/local/process-identity.mjs';
+import { survivor } from '../../infra/local/processes.ts';
+import { trainersBelow } from '../../infra/local/trainers.ts';
+import { until } from '../infra-local/waiting.ts';
 import { cifarArchive } from '../support/cifar-archive.ts';
 
 /** Whose plan kills the trainer, tells its worker to stop, and kills everything. */
@@ -41,4 +48,46 @@ test('a run under kills ends with the bits of an undisturbed one, and nothing is
   assert.ok(!(await readdir(tmpdir())).some((name) => name.startsWith(folder)));
   const processes = execFileSync('ps', ['-eo', 'args='], { encoding: 'utf8' });
   assert.ok(!processes.includes(folder), processes);
+});
+
+const parts = ['temporal', 's3', 'cpu', 'gpu-1', 'gpu-2'];
+
+/** The command in a process of its own, once all parts of its first trial run. */
+async function startCommand() {
+  const script = fileURLToPath(import.meta.resolve('../../nightshift.mjs'));
+  const args = [script, 'verify-resume', '--kills', '3', '--source', await cifarArchive()];
+  const command = spawn(process.execPath, args, { stdio: 'ignore' });
+  const ended = once(command, 'exit') as Promise<[number | null]>;
+  const prefix = `nightshift-verify-${command.pid}-`;
+  const folders = async (): Promise<string[]> =>
+    (await readdir(tmpdir())).filter((name) => name.startsWith(prefix));
+  const living = async () => {
+    const [folder] = await folders();
+    if (folder === undefined) return [];
+    const directory = join(tmpdir(), folder, 'undisturbed');
+    return parts.flatMap((part) => survivor(directory, part) ?? []);
+  };
+  await until('all parts run', async () => (await living()).length === parts.length);
+  return { command, ended, folders, processes: await living() };
+}
+
+test('Ctrl-C ends it all, and leaves nothing behind', async () => {
+  const { command, ended, folders, processes } = await startCommand();
+  const hasBegun = (): boolean =>
+    processes.flatMap(trainersBelow).some(({ step }) => step !== undefined);
+  await until('the first step is taken', hasBegun);
+  const trainers = processes.flatMap(trainersBelow);
+  command.kill('SIGINT');
+  assert.equal((await ended)[0], 130);
+  assert.deepEqual([...processes, ...trainers].filter(isAlive), []);
+  assert.deepEqual(await folders(), []);
+});
+
+test('of a command that is killed no process is left, frozen ones too', async () => {
+  const { command, ended, folders, processes } = await startCommand();
+  for (const known of processes.slice(-1)) signal(known, 'SIGSTOP');
+  command.kill('SIGKILL');
+  await ended;
+  await until('all have ended', () => !processes.some(isAlive));
+  for (const folder of await folders()) await rm(join(tmpdir(), folder), { recursive: true });
 });
