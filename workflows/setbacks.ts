@@ -1,5 +1,5 @@
 /** What is done about a segment that has failed: a decision, shards made again, a wait, or nothing any more. */
-import { log, sleep } from '@temporalio/workflow';
+import { isCancellation, log, sleep } from '@temporalio/workflow';
 import { isToBeMended, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import type { TrainingConfig } from '../contract/config.ts';
@@ -45,6 +45,7 @@ export function openSetbacks(help: SetbackHelp): Setbacks {
       return was;
     },
     async mend(failure, step) {
+      if (isCancellation(failure)) throw failure;
       disturbed = true;
       const workerIsGone = segments.isHeld && isNotStarted(failure);
       if (workerIsGone) {
