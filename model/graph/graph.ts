@@ -28,6 +28,7 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly tape: TapeEntry[] = [];
   readonly #names = new Map<string, number>();
+  readonly #constants = new Map<string, Tensor>();
 
   /** Adds a node; returns its outputs, typed and shaped as `outputs` says. */
   add(
@@ -73,9 +74,15 @@ export class Graph {
     );
   }
 
+  /** The same node each time the value is asked for: a network's graph would else hold it hundreds of times. */
   constant(value: ConstantValue): Tensor {
     const { dtype } = value;
-    return this.addOne('Const', [], { dtype: { type: dtype }, value: { tensor: value } }, value);
+    const key = JSON.stringify(value);
+    const found =
+      this.#constants.get(key) ??
+      this.addOne('Const', [], { dtype: { type: dtype }, value: { tensor: value } }, value);
+    this.#constants.set(key, found);
+    return found;
   }
 
   float(value: number): Tensor {
