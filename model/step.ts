@@ -5,7 +5,7 @@ import type { Graph } from './graph/graph.ts';
 import { batchMean, smoothed, softmaxCrossEntropy } from './graph/ops/classification.ts';
 import { binary } from './graph/ops/elementwise.ts';
 import { clipByGlobalNorm, decayWeights, update } from './graph/optimizers.ts';
-import type { StepInputs } from './graph/optimizers.ts';
+import type { Scratch, StepInputs, Update } from './graph/optimizers.ts';
 import type { Tensor } from './graph/tensor.ts';
 import { assign, assignAdd, readAfter, variable, zeros } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
@@ -107,13 +107,17 @@ export function takeStep(
 ): Taken {
   const clipped =
     clipGlobalNorm === undefined ? found : clipByGlobalNorm(graph, found, clipGlobalNorm);
-  const updates = learning.map((target, index) => {
+  const scratch: Scratch = new Map();
+  const updates: Update[] = [];
+  // The last layer's first, as gradients arrive: those that share scratch wait for each other.
+  for (const [index, target] of [...learning.entries()].toReversed()) {
     const decayed =
       weightDecay > 0 && target.role === 'kernel'
         ? [decayWeights(graph, target, feeds, weightDecay)]
         : [];
-    return update(graph, target, clipped[index]!, feeds, optimizer, decayed);
-  });
+    const gradient = clipped[index]!;
+    updates.unshift(update(graph, target, gradient, feeds, optimizer, scratch, decayed));
+  }
   const nodes = updates.map(({ node }) => node);
   const averages = new Map<string, Variable>();
   const followed: string[] = [];
@@ -129,7 +133,7 @@ export function takeStep(
     updates: nodes,
     nodes: [...nodes, ...followed],
     slots: [...updates.flatMap(({ slots }) => slots), ...averages.values()],
-    scratch: updates.flatMap(({ scratch }) => scratch),
+    scratch: [...scratch.values()].map(({ variable: one }) => one),
     averages,
   };
 }

@@ -32,9 +32,13 @@ export interface StepInputs {
 export interface Update {
   readonly node: string;
   readonly slots: readonly Variable[];
-  /** Holds nothing from step to step, and need not be saved. */
-  readonly scratch: readonly Variable[];
 }
+
+/**
+ * What ops write into but keep nothing in, by shape: used by one variable after the other, hence
+ * with the node that used it last.
+ */
+export type Scratch = Map<string, { readonly variable: Variable; readonly lastUse: string }>;
 
 /** One variable's step, once the nodes `after` have run. */
 export function update(
@@ -43,12 +47,18 @@ export function update(
   gradient: Tensor,
   inputs: StepInputs,
   settings: OptimizerSettings,
+  scratch: Scratch,
   after: readonly string[] = [],
 ): Update {
   const shape = target.shape as number[];
   const slot = (name: string): Variable =>
     variable(graph, `${target.name}/${settings.name}/${name}`, shape, zeros);
-  const apply = (op: string, operands: readonly Tensor[], flags: Record<string, boolean> = {}) =>
+  const apply = (
+    op: string,
+    operands: readonly Tensor[],
+    flags: Record<string, boolean> = {},
+    waitsFor: readonly string[] = [],
+  ) =>
     addTarget(
       graph,
       op,
@@ -59,7 +69,7 @@ export function update(
         ...Object.fromEntries(Object.entries(flags).map(([name, bool]) => [name, { bool }])),
       },
       `${target.name}/${settings.name}`,
-      after,
+      [...after, ...waitsFor],
     );
   const { learningRate, step } = inputs;
   switch (settings.name) {
@@ -68,28 +78,38 @@ export function update(
     case 'rmsprop': {
       const { rho, momentum, epsilon, centered } = settings;
       const velocity = slot('velocity');
-      const moved = slot('momentum');
       const average = centered ? [slot('average')] : [];
-      const node = apply(centered ? 'ResourceApplyCenteredRMSProp' : 'ResourceApplyRMSProp', [
-        target.handle,
-        ...average.map(({ handle }) => handle),
-        velocity.handle,
-        moved.handle,
-        learningRate,
-        ...[rho, momentum, epsilon].map((value) => graph.float(value)),
-        gradient,
-      ]);
-      const slots = [velocity, ...average];
-      return momentum > 0
-        ? { node, slots: [...slots, moved], scratch: [] }
-        : { node, slots, scratch: [moved] };
+      // The op writes m at momentum 0 too, where nothing hangs on what it was.
+      const keepsMoved = momentum > 0;
+      const size = shape.join('x');
+      const used = keepsMoved ? undefined : scratch.get(size);
+      const moved = keepsMoved
+        ? slot('momentum')
+        : (used?.variable ?? variable(graph, `rmsprop/scratch/${size}`, shape, zeros));
+      const node = apply(
+        centered ? 'ResourceApplyCenteredRMSProp' : 'ResourceApplyRMSProp',
+        [
+          target.handle,
+          ...average.map(({ handle }) => handle),
+          velocity.handle,
+          moved.handle,
+          learningRate,
+          ...[rho, momentum, epsilon].map((value) => graph.float(value)),
+          gradient,
+        ],
+        {},
+        used && [used.lastUse],
+      );
+      if (keepsMoved) return { node, slots: [velocity, ...average, moved] };
+      scratch.set(size, { variable: moved, lastUse: node });
+      return { node, slots: [velocity, ...average] };
     }
     // m = momentum m - rate g; variable += m, or with Nesterov momentum m - rate g.
     case 'sgd': {
       const { momentum, nesterov } = settings;
       if (momentum === 0) {
         const node = apply('ResourceApplyGradientDescent', [target.handle, learningRate, gradient]);
-        return { node, slots: [], scratch: [] };
+        return { node, slots: [] };
       }
       const moved = slot('momentum');
       const node = apply(
@@ -97,7 +117,7 @@ export function update(
         [target.handle, moved.handle, learningRate, gradient, graph.float(momentum)],
         { use_nesterov: nesterov },
       );
-      return { node, slots: [moved], scratch: [] };
+      return { node, slots: [moved] };
     }
     // Adam's moments with bias correction. Its decoupled weight decay is every optimizer's here.
     case 'adamw': {
@@ -117,7 +137,7 @@ export function update(
         ],
         { use_nesterov: false },
       );
-      return { node, slots: [mean, velocity], scratch: [] };
+      return { node, slots: [mean, velocity] };
     }
   }
 }
