@@ -126,6 +126,7 @@ export function openProgram(spec: ProgramSpec): Program {
   const training = layersFor(graph, variables, folded, spec, 'train');
   const features = backbone(graph, training, spec.architecture, model.stem, pixels);
   const featureGraphDigest = digestOfGraph(graph);
+  const trainsOnFolded = folded.variables.size > 0;
   const dropped = dropout(graph, features, model.dropout, dropoutSeed);
   const targets = oneHot(graph, labels, classes);
   const step = trainingStep(
@@ -209,7 +210,7 @@ export function openProgram(spec: ProgramSpec): Program {
     featureCount,
     variables: [...variables.values()],
     train(batch, { learningRate: rate, step: number, seed: runSeed }) {
-      if (isFolded === 'nothing' && 'images' in batch) refold();
+      if (isFolded === 'nothing' && trainsOnFolded && 'images' in batch) refold();
       if (isFolded === 'all') isFolded = 'frozen';
       const common = [feedScalar(learningRate, rate), feedScalar(stepNumber, number + 1)];
       let mean = 0;
