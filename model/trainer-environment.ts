@@ -1,4 +1,4 @@
-/** The environment variables that a process computes under: what changes its arithmetic or its speed. */
+/** The environment variables that a process computes under: what changes its arithmetic, its speed or its memory. */
 
 /** This process's, without what would change the arithmetic unseen: the numerics of a run name all it depends on. */
 export function trainerEnvironment(): NodeJS.ProcessEnv {
@@ -10,5 +10,7 @@ export function trainerEnvironment(): NodeJS.ProcessEnv {
     TF_CUDNN_USE_AUTOTUNE: '0',
     NVIDIA_TF32_OVERRIDE: '0',
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    // A heap a thread keeps what other threads could use; at two threads one is as fast.
+    MALLOC_ARENA_MAX: '1',
   };
 }
