@@ -1,4 +1,4 @@
-/** Makes the best states of another run one's own, before training goes on from it: it may let go of them, or be deleted. */
+/** Makes the state to go on from and the best states of another run one's own: it may let go of them, or be deleted. */
 import { log } from '@temporalio/activity';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { intact } from './stages.ts';
 
 /** What was taken over. */
 export interface AdoptInput {
-  readonly inputs: TrainingInputs;
+  readonly inputs: TrainingInputs & { readonly origin: CheckpointReference };
   readonly timeline: readonly Decision[];
   readonly validations: readonly ValidatedState[];
 }
@@ -33,11 +33,13 @@ export async function adoptStates(
 ): Promise<ValidatedState[]> {
   const plan = planTraining(inputs.samples, inputs.config.training);
   const context = { inputs, timeline, validations, plan };
-  const reachedAgain = validations.filter((one) => one.step > (inputs.origin?.step ?? 0));
+  const reachedAgain = validations.filter((one) => one.step > inputs.origin.step);
   // What lies beyond the state to go on from is trained to again, and saved.
   const own = new Map(
     reachedAgain.map((one) => [one.step, checkpointAt(inputs, timeline, one.step)]),
   );
+  // Should it be gone by now, the first segment says so.
+  await adopt(services, context, inputs.origin, checkpointAt(inputs, timeline, inputs.origin.step));
   let missing = inputs.config.training.keepCheckpoints.best;
   for (const { step: at, checkpoint } of bestOf(validations)) {
     if (missing === 0) break;

@@ -11,5 +11,5 @@ export const pauseUpdate = defineUpdate<void>('pause');
 /** Goes on where `pause` has stopped. */
 export const resumeUpdate = defineUpdate<void>('resume');
 
-/** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on. */
+/** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on; refused where none comes before the end. */
 export const setLearningRateUpdate = defineUpdate<void, [rate: number]>('setLearningRate');

@@ -108,12 +108,13 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   return progress.finish(result);
 }
 
-/** Of what was taken over, the best states become the run's own: the other run may let go of its. */
+/** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */
 async function withOwnStates(
   inputs: TrainingInputs,
   takeover: Takeover | undefined,
 ): Promise<Takeover | undefined> {
   if (!takeover?.origin) return takeover;
-  const { timeline, validations } = takeover;
-  return { ...takeover, validations: await data.adoptStates({ inputs, timeline, validations }) };
+  const { origin, timeline, validations } = takeover;
+  const ofThis = { inputs: { ...inputs, origin }, timeline, validations };
+  return { ...takeover, validations: await data.adoptStates(ofThis) };
 }
