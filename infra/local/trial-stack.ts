@@ -69,10 +69,11 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
       const known = processes.find(worker);
       return known ? trainersBelow(known).map((trainer) => ({ ...trainer, worker })) : [];
     });
-  const killAll = (): void => {
+  const killAll = (): RunningTrainer[] => {
     const below = trainers();
     processes.killAll();
     for (const trainer of below) signal(trainer, 'SIGKILL');
+    return below;
   };
   process.once('exit', killAll);
   const guard = startGuard(directory, parts);
@@ -80,8 +81,9 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
   const kept: Promise<void>[] = [];
   const close = async (): Promise<void> => {
     closing.abort();
-    killAll();
+    const below = killAll();
     await Promise.all(kept);
+    await Promise.all(below.map((trainer) => end(trainer, 0)));
     // A server may just have been started again.
     await Promise.all(parts.map((part) => processes.end(part, 0)));
     process.off('exit', killAll);
