@@ -84,12 +84,16 @@ export async function openHarness(address?: string): Promise<Harness> {
           args: [input],
           workflowExecutionTimeout: '1 minute',
         });
-        await Promise.race([meanwhile(handle), untilBroken(handle)]);
+        const ended = handle.result();
+        const untilBroken = new Promise<never>((_, reject) => void ended.catch(reject));
+        await Promise.race([meanwhile(handle), untilBroken]);
         // A reset makes another execution, which is the run from then on.
         const latest = client.workflow.getHandle(handle.workflowId);
         const result = (await latest.result()) as RunResult;
         const progress = await latest.query(progressQuery);
         const history = await latest.fetchHistory();
+        // Of a server that was restarted it asks again after a pause: not on a connection that is closed by then.
+        await ended.catch(() => undefined);
         await Worker.runReplayHistory({ workflowBundle }, history);
         return { result, progress, history };
       } finally {
@@ -103,11 +107,6 @@ export async function openHarness(address?: string): Promise<Harness> {
       await temporal?.stop();
     },
   };
-}
-
-/** Throws what the workflow fails with. */
-function untilBroken(handle: WorkflowHandle): Promise<never> {
-  return new Promise((_, reject) => void handle.result().catch(reject));
 }
 
 /** Resolves once it holds. */
