@@ -1,8 +1,8 @@
 /** Loopback ports: which are free, and which process listens. */
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 
 export const isFree = (port: number): Promise<boolean> =>
   listen(port).then(
@@ -10,16 +10,19 @@ export const isFree = (port: number): Promise<boolean> =>
     () => false,
   );
 
-export const freePort = (): Promise<number> => listen(0);
+/** Below those that systems give to outgoing connections: no client of anything has it meanwhile, nor a probe that would meet itself. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(15_000, 32_000);
+    if (await isFree(port)) return port;
+  }
+}
 
-function listen(port: number): Promise<number> {
+function listen(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer()
       .once('error', reject)
-      .listen(port, '127.0.0.1', () => {
-        const { port: given } = server.address() as AddressInfo;
-        server.close(() => resolve(given));
-      });
+      .listen(port, '127.0.0.1', () => server.close(() => resolve()));
   });
 }
 
