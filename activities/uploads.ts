@@ -59,8 +59,10 @@ export function openUploads(): Uploads {
   };
 
   const settled = async (run: string, most = 0): Promise<void> => {
+    const isSettled = (): boolean => (queues.get(run)?.length ?? 0) <= most;
+    if (isSettled()) return;
     await running.get(run)?.catch(() => undefined);
-    if ((queues.get(run)?.length ?? 0) > most) await work(run);
+    if (!isSettled()) await work(run);
   };
 
   return {

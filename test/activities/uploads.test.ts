@@ -47,6 +47,12 @@ test('a failed upload is tried again before its successor, and throws when it fa
   assert.equal(uploads.durable('run')?.step, 2);
 });
 
+test('who lets some states wait does not wait for them', async () => {
+  const uploads = openUploads();
+  uploads.add(await savedState(1), () => new Promise(() => undefined));
+  await uploads.settled('run', 1);
+});
+
 test('a run with nothing to upload is settled', async () => {
   await openUploads().settled('another run');
 });
