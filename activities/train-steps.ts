@@ -227,8 +227,11 @@ async function refuseOtherNumerics(
 ): Promise<void> {
   if (step === toStep && validations.some((one) => one.step === step)) return;
   const { numerics } = trainer.client;
-  const expected = decided(timeline, 'numerics', step === toStep ? step : toStep - 1);
-  if (digestOf(numerics) === digestOf(expected)) return;
+  const changes = timeline.map(({ fromStep }) => fromStep);
+  const expected = [step, ...changes.filter((at) => at > step && at < toStep)]
+    .map((at) => decided(timeline, 'numerics', at))
+    .find((one) => digestOf(one) !== digestOf(numerics));
+  if (!expected) return;
   await uploads.settled(inputs.run);
   throw new NightshiftError(
     'NumericsDiffer',
@@ -238,10 +241,10 @@ async function refuseOtherNumerics(
 }
 
 /** `device: cpu, the run has NVIDIA H100; ...` */
-function differencesOf(numerics: Numerics, expected: Numerics | undefined): string {
+function differencesOf(numerics: Numerics, expected: Numerics): string {
   return (Object.keys(numerics) as (keyof Numerics)[])
-    .filter((key) => numerics[key] !== expected?.[key])
-    .map((key) => `${key}: ${numerics[key]}, the run has ${expected?.[key]}`)
+    .filter((key) => numerics[key] !== expected[key])
+    .map((key) => `${key}: ${numerics[key]}, the run has ${expected[key]}`)
     .join('; ');
 }
 

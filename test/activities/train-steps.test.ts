@@ -243,6 +243,18 @@ test('after a change of hardware the old states lead up to it, and the new ones 
   assert.equal(await isStored(20), false);
 });
 
+test("a segment across a change of hardware is refused by either: some of its steps are the other's", async () => {
+  const other = { ...numerics, threads: 8 };
+  const timeline = [...fromStart, { fromStep: 10, numerics: other }];
+  for (const its of [numerics, other]) {
+    services = { ...(await newWorker()), trainer: openFakeTrainer(its) };
+    await assert.rejects(segment(0, 20, { timeline }), {
+      name: 'NumericsDiffer',
+      details: { numerics: its, step: 0 },
+    });
+  }
+});
+
 test('a loss that is no number ends the segment, and the newest checkpoint is named', async () => {
   trainer.divergeAfter(7);
   await assert.rejects(segment(0, 10), {
