@@ -170,7 +170,9 @@ async function trainSegment(
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   // Whoever asks for a state that was reached before wants it from the store.
-  if (reached === plan.steps || input.reachedStep === toStep) await uploads.settled(run);
+  const isAskedAgain = input.reachedStep === toStep;
+  if (isAskedAgain) await saveHeldState(services, input, trainer);
+  if (reached === plan.steps || isAskedAgain) await uploads.settled(run);
   trainer.leave = () => saveHeldState(services, input, trainer);
   const durable = durableOf(uploads, input, begin, reached);
   return {

@@ -182,6 +182,11 @@ test('of a damaged state an older one does, and the damaged one is written anew'
   assert.deepEqual((await store.get(renewed)).bytes, whole);
 });
 
+test('a state that is asked for again is stored, also where the plan saves none', async () => {
+  assert.equal((await segment(7, 7)).durableStep, 7);
+  assert.ok(await isStored(7));
+});
+
 /** Where the variables of the state after `step` steps lie. */
 async function variablesOf(step: number): Promise<string> {
   const manifest = await readManifest(store, checkpointKey(step), checkpointManifestSchema);
