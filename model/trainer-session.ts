@@ -1,6 +1,5 @@
 /** What the trainer's process holds between requests: its program, the batches of the epoch in hand. */
-import { createWriteStream } from 'node:fs';
-import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import type { Numerics } from '../contract/timeline.ts';
 import { NightshiftError, failureTypeOf } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
@@ -197,7 +196,7 @@ async function evaluate(
     fromPosition: 0,
     imageBytes: recordBytes(records, program),
   });
-  const out = rows && createWriteStream(rows.path);
+  const lines: string[] = [];
   const sums = { samples: 0, loss: 0, accuracy: 0, top5: 0 };
   try {
     for (let batch = await batches.next(); batch; batch = await batches.next()) {
@@ -206,7 +205,7 @@ async function evaluate(
       sums.loss += evaluated.lossSum;
       sums.accuracy += evaluated.correct;
       sums.top5 += evaluated.inTop5;
-      for (const [index, id] of rows && out ? batch.ids.entries() : []) {
+      for (const [index, id] of rows ? batch.ids.entries() : []) {
         const first = index * request.classes;
         const row = {
           id,
@@ -214,7 +213,7 @@ async function evaluate(
           predicted: rows!.classes[evaluated.predicted[index]!],
           probabilities: [...evaluated.probabilities.subarray(first, first + request.classes)],
         };
-        out!.write(`${JSON.stringify(row)}\n`);
+        lines.push(`${JSON.stringify(row)}\n`);
       }
       batch.release();
       onBatch(sums.samples);
@@ -223,11 +222,8 @@ async function evaluate(
     }
   } finally {
     await batches.close();
-    if (out) {
-      out.end();
-      await once(out, 'finish');
-    }
   }
+  if (rows) await writeFile(rows.path, lines.join(''));
   const { samples } = sums;
   return {
     samples,

@@ -1,18 +1,24 @@
 /** A worker whose local disk is full: nothing is lost, and it goes on once there is room. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { configSchema } from '../../contract/config.ts';
 import { failureTypeOf } from '../../contract/failures.ts';
 import type { StoredFile } from '../../contract/manifests.ts';
+import { conventionsOf } from '../../contract/stages.ts';
+import { encodeShard } from '../../data/tfrecord.ts';
+import { startTrainer } from '../../model/trainer-client.ts';
 import { openCache } from '../../storage/cache.ts';
 import { writeData } from '../../storage/commit.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { madeSamples } from '../data/support.ts';
 import { startTestS3 } from '../support/servers.ts';
 import type { TestS3 } from '../support/servers.ts';
 import { openSmallDisk } from '../support/small-disk.ts';
 import { openSegments } from '../support/segments.ts';
+import { trainingInputs } from '../support/training-inputs.ts';
 
 const disk = await openSmallDisk();
 const skip = typeof disk === 'string' && disk;
@@ -80,5 +86,34 @@ test(
     await worker.uploads.settled(other.inputs.run);
     assert.equal(await other.digestOf(10), await segments.digestOf(10));
     await Promise.all([segments.remove(), other.remove()]);
+  },
+);
+
+test(
+  'predictions that do not fit are Unavailable, and the trainer lives on',
+  { skip },
+  async () => {
+    const { model, training } = configSchema.parse({ training: { microBatchSize: 1 } });
+    const conventions = conventionsOf(trainingInputs());
+    const script = new URL('../../workers/trainer.ts', import.meta.url);
+    const trainer = await startTrainer(script, { model, training, classes: 2, conventions });
+    const path = join(small.path, 'images');
+    await writeFile(path, encodeShard(madeSamples(8, model.imageSize), 2).bytes);
+    const rows = { path: join(small.path, 'rows.jsonl'), classes: ['cat', 'dog'] };
+    const predict = (): Promise<unknown> =>
+      trainer.ask({
+        ...{ type: 'evaluate', records: 'images', rows },
+        shards: [{ path, samples: 8 }],
+      });
+    try {
+      await trainer.ask({ type: 'load', source: { kind: 'initial', seed: 1 } });
+      await small.fill();
+      await assert.rejects(predict(), isOfFullDisk);
+      await small.free();
+      await predict();
+      assert.equal((await readFile(rows.path, 'utf8')).trim().split('\n').length, 8);
+    } finally {
+      trainer.kill();
+    }
   },
 );
