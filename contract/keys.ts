@@ -48,6 +48,12 @@ export function stepOfCheckpointKey(key: string): number | undefined {
   return match ? Number(match[1]) : undefined;
 }
 
+/** The step of the checkpoint whose variables a key holds, by any attempt; undefined for any other key. */
+export function stepOfBundleKey(key: string): number | undefined {
+  const match = /\/(\d{9})\/[^/]+\/variables\.[^/]+$/.exec(key);
+  return match ? Number(match[1]) : undefined;
+}
+
 /**
  * The folder of the manifests that may name an object, where that is data of an attempt; undefined
  * for manifests, pointers and all else.

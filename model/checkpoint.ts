@@ -5,7 +5,7 @@ import {
   checkpointDataPrefix,
   checkpointManifestKey,
   lineagePrefix,
-  stepOfCheckpointKey,
+  stepOfBundleKey,
 } from '../contract/keys.ts';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest } from '../contract/manifests.ts';
@@ -69,7 +69,7 @@ export type OnDamage = (checkpoint: CheckpointReference, problem: DamagedObject)
 /**
  * The newest checkpoints at or below `upToStep` on the run's own chain of lineages, newest first.
  * Sizes are verified, with `deep` every byte; a damaged one is reported and passed over, a pruned
- * one passed over.
+ * one passed over: where no variables are listed its manifest is not read.
  */
 export async function* checkpointsDownFrom(
   store: ObjectStore,
@@ -80,13 +80,13 @@ export async function* checkpointsDownFrom(
   options: { readonly deep?: boolean } = {},
 ): AsyncGenerator<CheckpointManifest> {
   for (const stretch of lineageChain(inputs, timeline).toReversed()) {
-    const steps: number[] = [];
+    const steps = new Set<number>();
     for await (const { key } of store.list(lineagePrefix(inputs.run, stretch.lineage))) {
-      const step = stepOfCheckpointKey(key);
+      const step = stepOfBundleKey(key);
       if (step === undefined || step <= stretch.afterStep) continue;
-      if (step <= Math.min(stretch.upToStep, upToStep)) steps.push(step);
+      if (step <= Math.min(stretch.upToStep, upToStep)) steps.add(step);
     }
-    for (const step of steps.toSorted((a, b) => b - a)) {
+    for (const step of [...steps].toSorted((a, b) => b - a)) {
       const checkpoint = { run: inputs.run, lineage: stretch.lineage, step };
       try {
         const manifest = await readManifest(

@@ -17,6 +17,7 @@ import {
 import { pruneCheckpoints } from '../../model/retention.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { overlayStore } from '../support/overlay-store.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 const inputs = trainingInputs();
@@ -97,6 +98,20 @@ test('pruning keeps the newest and the named ones, and of the others losses and 
     new Set(kept.map((key) => key.split('/').at(-1))),
     new Set([ledgerFile, lossesFile, 'manifest.json']),
   );
+});
+
+test('of what is pruned nothing is read again', async () => {
+  for (const step of [10, 20, 30]) await commit(step);
+  await pruneCheckpoints(store, inputs, timeline, { newest: 1, steps: [] });
+  const read: string[] = [];
+  const watched = overlayStore(store, {
+    get(key, options) {
+      read.push(key);
+      return store.get(key, options);
+    },
+  });
+  await pruneCheckpoints(watched, inputs, timeline, { newest: 1, steps: [] });
+  assert.deepEqual(read, [manifestKeyOf(checkpointAt(inputs, timeline, 30))]);
 });
 
 test('pruning twice is pruning once', async () => {
