@@ -36,7 +36,8 @@ export function dataActivities(services: DataServices) {
       durable((step) => augmentShard(services, input, step)),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
     adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
-    keepMilestone: (input: MilestoneInput) => durable(() => keepMilestone(services, input)),
+    keepMilestone: (input: MilestoneInput) =>
+      durable((step) => keepMilestone(services, input, step)),
     sweepStore: () => durable((step) => sweepStore(services, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };

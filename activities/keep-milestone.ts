@@ -2,6 +2,7 @@
 import type { RunRecord } from '../contract/stages.ts';
 import { pruneCheckpoints } from '../model/retention.ts';
 import { writeRunRecord } from '../model/run-record.ts';
+import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 
 export interface MilestoneInput {
@@ -13,7 +14,9 @@ export interface MilestoneInput {
 export async function keepMilestone(
   { store }: Pick<DataServices, 'store'>,
   { record, keep }: MilestoneInput,
+  { signal }: Pick<Step, 'signal'>,
 ): Promise<void> {
-  await writeRunRecord(store, record);
-  await pruneCheckpoints(store, record.inputs, record.timeline, keep);
+  // What the run keeps is for its latest execution and milestone to say.
+  if (!(await writeRunRecord(store, record, { signal }))) return;
+  await pruneCheckpoints(store, record.inputs, record.timeline, keep, { signal });
 }

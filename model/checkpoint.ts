@@ -20,7 +20,7 @@ import { decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { DamagedObject } from '../storage/store.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { CallOptions, ObjectStore } from '../storage/store.ts';
 import { bundleFiles, bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { lineageAt, lineageChain } from './lineage.ts';
 
@@ -77,11 +77,11 @@ export async function* checkpointsDownFrom(
   timeline: readonly Decision[],
   upToStep: number,
   onDamage: OnDamage,
-  options: { readonly deep?: boolean } = {},
+  options: CallOptions & { readonly deep?: boolean } = {},
 ): AsyncGenerator<CheckpointManifest> {
   for (const stretch of lineageChain(inputs, timeline).toReversed()) {
     const steps = new Set<number>();
-    for await (const { key } of store.list(lineagePrefix(inputs.run, stretch.lineage))) {
+    for await (const { key } of store.list(lineagePrefix(inputs.run, stretch.lineage), options)) {
       const step = stepOfBundleKey(key);
       if (step === undefined || step <= stretch.afterStep) continue;
       if (step <= Math.min(stretch.upToStep, upToStep)) steps.add(step);

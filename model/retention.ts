@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { folderOfData } from '../contract/keys.ts';
 import { checkpointManifestSchema, storedFileSchema } from '../contract/manifests.ts';
-import type { StoredFile } from '../contract/manifests.ts';
+import type { CheckpointManifest, StoredFile } from '../contract/manifests.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
@@ -21,20 +21,26 @@ export async function pruneCheckpoints(
   inputs: TrainingInputs,
   timeline: readonly Decision[],
   keep: { readonly newest: number; readonly steps: readonly number[] },
+  options: CallOptions = {},
 ): Promise<void> {
   const everything = Number.MAX_SAFE_INTEGER;
+  const down = checkpointsDownFrom(store, inputs, timeline, everything, () => {}, options);
   let seen = 0;
-  for await (const manifest of checkpointsDownFrom(store, inputs, timeline, everything, () => {})) {
+  for await (const manifest of down) {
     seen += 1;
     if (seen <= keep.newest || keep.steps.includes(manifest.step)) continue;
     const isBundle = ({ name }: StoredFile): boolean =>
       (bundleFiles as readonly string[]).includes(name);
-    await movePointer(store, manifestKeyOf(manifest), checkpointManifestSchema, (current) =>
+    const prune = (current: CheckpointManifest | undefined): CheckpointManifest | undefined =>
       current && !current.pruned
         ? { ...current, pruned: true, files: current.files.filter((file) => !isBundle(file)) }
-        : undefined,
+        : undefined;
+    const key = manifestKeyOf(manifest);
+    await movePointer(store, key, checkpointManifestSchema, prune, options);
+    await store.delete(
+      manifest.files.filter(isBundle).map((file) => file.key),
+      options,
     );
-    await store.delete(manifest.files.filter(isBundle).map((file) => file.key));
   }
 }
 

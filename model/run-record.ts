@@ -9,24 +9,33 @@ import { digestOf } from '../data/digest.ts';
 import { readManifest } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import { DamagedObject } from '../storage/store.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { CallOptions, ObjectStore } from '../storage/store.ts';
 import { checkpointAt } from './checkpoint.ts';
 
-/** Writes it, unless a later execution or revision is there: one that was reset may still be writing. */
-export async function writeRunRecord(store: ObjectStore, record: RunRecord): Promise<void> {
+/**
+ * Writes it, unless a later execution or revision is there: one that was reset may still be
+ * writing. Returns whether it is the run's record then, by this attempt or one before.
+ */
+export async function writeRunRecord(
+  store: ObjectStore,
+  record: RunRecord,
+  options: CallOptions = {},
+): Promise<boolean> {
   const { run, workflowId } = record;
-  await movePointer(store, runRecordKey(run), runRecordSchema, (current) =>
+  const write = (current: StoredRunRecord | undefined): StoredRunRecord | undefined =>
     current && isLater(current, record)
       ? undefined
-      : ({ version: 1, ...record } as unknown as StoredRunRecord),
-  );
-  await movePointer(store, runNameKey(digestOf(workflowId)), runNameSchema, (current) =>
-    current?.run === run ? undefined : { workflowId, run },
-  );
+      : ({ version: 1, ...record } as unknown as StoredRunRecord);
+  const there = await movePointer(store, runRecordKey(run), runRecordSchema, write, options);
+  const name = runNameKey(digestOf(workflowId));
+  const point = (current: { run: string } | undefined) =>
+    current?.run === run ? undefined : { workflowId, run };
+  await movePointer(store, name, runNameSchema, point, options);
+  return !isLater(there!, record);
 }
 
 function isLater({ execution: a }: StoredRunRecord, { execution: b }: RunRecord): boolean {
-  return a.id === b.id ? a.revision >= b.revision : a.at > b.at;
+  return a.id === b.id ? a.revision > b.revision : a.at > b.at;
 }
 
 /**

@@ -43,7 +43,7 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
     activities: {
       resolveConfig: (input) => durable(() => resolveConfig({ store }, input)),
       adoptStates: (input) => durable((step) => adoptStates(services, input, step)),
-      keepMilestone: (input) => durable(() => keepMilestone({ store }, input)),
+      keepMilestone: (input) => durable((step) => keepMilestone({ store }, input, step)),
       trainSteps: (input) => durable((step) => trainSteps(services, input, step)),
       predictShard: ({ stage }) =>
         durable(async () => void (await readCheckpoint(store, stage.checkpoint))),
