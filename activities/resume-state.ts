@@ -39,7 +39,7 @@ export async function resumeState(
 ): Promise<Begin> {
   const { inputs, reachedStep, seenStep, toStep } = input;
   if (reachedStep < toStep && trainer.stateKey === stateKeyOf(input, reachedStep)) {
-    return { step: reachedStep, warm: true };
+    return { step: reachedStep, warm: true, loadedStep: trainer.loadedStep! };
   }
   // What this worker saved before is newer than what the store has.
   await services.uploads.settled(inputs.run);
@@ -56,14 +56,19 @@ export async function resumeState(
     log.info(
       `resumed at step ${found.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
     );
-    return { step: found.step, warm: false };
+    return loaded(trainer, found.step);
   }
   if (seenStep > 0) {
     const problem = 'no usable checkpoint, begins again at step 0';
     log.warn(`run ${inputs.run}: ${problem}, ${seenStep} steps lost`);
   }
   await loadInitialState(services, input, trainer);
-  return { step: 0, warm: false };
+  return loaded(trainer, 0);
+}
+
+function loaded(trainer: WarmTrainer, step: number): Begin {
+  trainer.loadedStep = step;
+  return { step, warm: false, loadedStep: step };
 }
 
 /** What a run has from before the state that it goes on from is worth loading only on the way to such a state. */

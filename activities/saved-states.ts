@@ -13,8 +13,10 @@ import type { Uploads } from './uploads.ts';
 /** The state a segment begins from. */
 export interface Begin {
   readonly step: number;
-  /** The trainer held it already: loaded, it is in the store, or the initial one. */
+  /** The trainer held it already. */
   readonly warm: boolean;
+  /** Of the state the trainer last loaded, which is in the store, or the initial one. */
+  readonly loadedStep: number;
 }
 
 /** Has the trainer save the state it holds, and queues it. */
@@ -48,7 +50,7 @@ export function savesOf(
 
 /**
  * The newest state in the store on this way to `reached`, and since when: a run that was reset has
- * left others. Before this worker has brought one there, the one the segment was loaded from.
+ * left others. Before this worker has brought one there, the one the trainer was loaded from.
  */
 export function durableOf(
   uploads: Uploads,
@@ -62,7 +64,7 @@ export function durableOf(
     newest.step <= reached &&
     newest.lineage === checkpointAt(inputs, timeline, newest.step).lineage;
   if (isOnTheWay) return newest;
-  return { step: begin.warm ? (inputs.origin?.step ?? 0) : begin.step, at: null };
+  return { step: begin.loadedStep, at: null };
 }
 
 export function contextOf({ inputs, timeline, validations }: TrainStepsInput): CheckpointContext {

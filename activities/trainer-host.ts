@@ -8,6 +8,8 @@ export interface WarmTrainer {
   readonly client: TrainerClient;
   /** Undefined: no state, or one that no key names. */
   stateKey: string | undefined;
+  /** The step of the state that it last loaded to train on; undefined before. */
+  loadedStep?: number;
   /** How long training stood still when a state was last saved; undefined before. */
   stallSeconds?: number;
   /** Saves the state it holds, unless that is saved: to be called before another one takes its place. */

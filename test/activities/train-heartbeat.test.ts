@@ -34,7 +34,7 @@ function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
         ...{ inputs, timeline, validations: [] },
         ...{ reachedStep: 4, seenStep: 4, toStep: 10 },
       },
-      begin: { step: 4, warm: false },
+      begin: { step: 4, warm: false, loadedStep: 4 },
       intervalSeconds: () => 10,
     });
     for (ageSeconds of ages) beat(trained);

@@ -137,6 +137,16 @@ test('the next segment goes on with the state the trainer holds', async () => {
   assert.equal(trainer.asked.filter(({ type }) => type === 'load').length, 1);
 });
 
+test('until a worker has stored a state, the newest there is the one it has loaded', async () => {
+  await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  trainer.die();
+  services = await newWorker();
+  const first = await segment(10, 12);
+  const second = await segment(12, 14);
+  assert.deepEqual([first.durableStep, second.durableStep], [10, 10]);
+});
+
 test('a dead trainer goes on from the newest state', async () => {
   await segment(0, 10);
   trainer.die();
