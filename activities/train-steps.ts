@@ -16,7 +16,7 @@ import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stage
 import { decided } from '../contract/timeline.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
-import { checkpointAt } from '../model/checkpoint.ts';
+import { checkpointAt, checkpointsDownFrom } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
 import { DamagedObject } from '../storage/store.ts';
@@ -49,7 +49,7 @@ export async function trainSteps(
     } catch (error) {
       if (isOfType(error, 'TrainerDied')) throw withSeenStep(error, trainer);
       if (!isOfType(error, 'Diverged')) throw error;
-      throw await withNewestCheckpoint(services, inputs.run, error);
+      throw await withSoundCheckpoint(services, input, trainer, error);
     } finally {
       if (step.signal.aborted) {
         try {
@@ -79,15 +79,23 @@ const withSeenStep = (
   { seenStep }: WarmTrainer,
 ): NightshiftError => new NightshiftError(type, message, { cause, details: { step: seenStep } });
 
-/** Says where a run with other settings could go on from. */
-async function withNewestCheckpoint(
-  { uploads }: ModelServices,
-  run: string,
+/**
+ * Says where a run with other settings could go on from. The loss is of the weights before the
+ * step: those that it was no number of may have been saved.
+ */
+async function withSoundCheckpoint(
+  { store, uploads }: ModelServices,
+  { inputs, timeline }: TrainStepsInput,
+  { seenStep }: WarmTrainer,
   { type, message }: NightshiftError,
 ): Promise<NightshiftError> {
+  const { run } = inputs;
   await uploads.settled(run);
-  const newest = uploads.durable(run);
-  const where = newest ? `its newest checkpoint is of step ${newest.step}` : 'it has no checkpoint';
+  const before = checkpointsDownFrom(store, inputs, timeline, seenStep! - 1, () => undefined);
+  const { value: newest } = await before.next();
+  const where = newest
+    ? `its newest checkpoint from before is of step ${newest.step}`
+    : 'it has no checkpoint from before';
   return new NightshiftError(type, `${message}; run ${run}: ${where}`);
 }
 

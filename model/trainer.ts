@@ -36,7 +36,7 @@ export const openRecord = (sinceStep: number): StepRecord => ({
 
 /**
  * Takes the steps of `request`; `batches` begin at its first one. Throws `Diverged` at the first
- * loss that is not finite: nothing after the last saved state is of use then.
+ * loss that is not finite: that of the weights before the step, which may have been saved.
  */
 export async function advance(
   program: Program,

@@ -274,9 +274,20 @@ test('a loss that is no number ends the segment, and the newest checkpoint is na
   trainer.divergeAfter(7);
   await assert.rejects(segment(0, 10), {
     name: 'Diverged',
-    message: 'step 7: no loss; run run-1: its newest checkpoint is of step 5',
+    message: 'step 7: no loss; run run-1: its newest checkpoint from before is of step 5',
   });
   assert.ok(await isStored(5));
+});
+
+test('weights whose loss is no number are not the checkpoint to go on from, though stored', async () => {
+  await segment(0, 10);
+  await services.uploads.settled(inputs.run);
+  services = await newWorker();
+  trainer.divergeAfter(15);
+  await assert.rejects(segment(10, 20), {
+    message: 'step 15: no loss; run run-1: its newest checkpoint from before is of step 10',
+  });
+  assert.ok(await isStored(15));
 });
 
 test('a stopped segment has stored what it saved before it hands back', async () => {
