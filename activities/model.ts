@@ -11,7 +11,7 @@ import { trainSteps } from './train-steps.ts';
 export function modelActivities(services: ModelServices) {
   return {
     resolveNumerics: (input: ResolveNumericsInput) =>
-      durable(() => resolveNumerics(services, input)),
+      durable((step) => resolveNumerics(services, input, step)),
     trainSteps: (input: TrainStepsInput) => durable((step) => trainSteps(services, input, step)),
     handBack: (input: TrainStepsInput) => durable(() => handBack(services, input)),
     predictShard: (input: PartInput<Predictions>) =>

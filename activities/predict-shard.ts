@@ -24,7 +24,7 @@ export async function predictShard(
     try {
       const rows = join(directory, 'rows.jsonl');
       const { shards } = await readShardSet(services.store, stage.base);
-      await services.trainer.use(program, async (trainer) => {
+      await services.trainer.use(program, step.signal, async (trainer) => {
         await loadCheckpoint(services, stage, trainer, directory);
         await withLocalShards(
           services,

@@ -2,6 +2,7 @@
 import type { Config } from '../contract/config.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import type { Conventions } from '../contract/weights.ts';
+import type { Step } from './durable.ts';
 import type { ModelServices } from './services.ts';
 
 export interface ResolveNumericsInput {
@@ -13,8 +14,9 @@ export interface ResolveNumericsInput {
 export async function resolveNumerics(
   services: ModelServices,
   { config, classes, conventions }: ResolveNumericsInput,
+  { signal }: Step,
 ): Promise<Numerics> {
   const { model, training } = config;
   const program = { model, training, classes: classes.length, conventions };
-  return services.trainer.use(program, async ({ client }) => client.numerics);
+  return services.trainer.use(program, signal, async ({ client }) => client.numerics);
 }

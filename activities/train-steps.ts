@@ -43,7 +43,7 @@ export async function trainSteps(
   step: Step,
 ): Promise<Segment> {
   const { inputs } = input;
-  return services.trainer.use(programOf(inputs), async (trainer) => {
+  return services.trainer.use(programOf(inputs), step.signal, async (trainer) => {
     try {
       return await trainSegment(services, input, step, trainer);
     } catch (error) {

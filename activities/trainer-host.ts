@@ -22,10 +22,15 @@ export interface WarmTrainer {
 
 export interface TrainerHost {
   /**
-   * Gives `work` the trainer for this program, alone. Another program, or a dead process, means a
-   * new process. When `work` throws, the state is taken to be unknown.
+   * Gives `work` the trainer for this program, alone; whoever was stopped before its turn takes
+   * none. Another program, or a dead process, means a new process. When `work` throws, the state is
+   * taken to be unknown.
    */
-  use<T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>): Promise<T>;
+  use<T>(
+    program: ProgramRequest,
+    signal: AbortSignal,
+    work: (trainer: WarmTrainer) => Promise<T>,
+  ): Promise<T>;
   /** As `use`, but only with the trainer as it is: undefined when it is another program's, or dead. */
   useWarm<T>(
     program: ProgramRequest,
@@ -80,8 +85,17 @@ export function openTrainerHost(script: URL): TrainerHost {
   };
 
   return {
-    use: <T>(program: ProgramRequest, work: (trainer: WarmTrainer) => Promise<T>) =>
-      inTurn(() => trainerFor(program), work) as Promise<T>,
+    use: <T>(
+      program: ProgramRequest,
+      signal: AbortSignal,
+      work: (trainer: WarmTrainer) => Promise<T>,
+    ) => {
+      const find = (): Promise<WarmTrainer> => {
+        signal.throwIfAborted();
+        return trainerFor(program);
+      };
+      return inTurn(find, work) as Promise<T>;
+    },
     useWarm: (program, work) => inTurn(() => warmFor(program), work),
     close,
   };

@@ -145,7 +145,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     dieAfter: (step) => void deaths.add(step),
     divergeAfter: (step) => void (divergesAfter = step),
     die,
-    async use(_, work) {
+    async use(_, _signal, work) {
       try {
         return await work(trainer);
       } catch (error) {

@@ -90,7 +90,7 @@ async function read(
     if (type === 'extracting' && ++events > dieAfter) stop.abort(new Error('killed'));
   };
   const step = { signal: stop.signal, attempt: crypto.randomUUID(), report: () => undefined };
-  return trainer.use(programOf(inputs), (warm) =>
+  return trainer.use(programOf(inputs), step.signal, (warm) =>
     withTrainingRecords(
       services,
       inputs,
