@@ -4,11 +4,19 @@ import { stateKeyOf } from './resume-state.ts';
 import type { ModelServices } from './services.ts';
 import { programOf } from './train-steps.ts';
 
-/** Nothing is to be done when another run has taken the trainer since: what it saved is on its way. */
-export async function handBack(services: ModelServices, input: TrainStepsInput): Promise<void> {
+/**
+ * Nothing is to be done when another run has taken the trainer since: what it saved is on its way. A
+ * state that nobody knows, after a segment that failed, is of use to none.
+ */
+export async function handBack(
+  services: Pick<ModelServices, 'trainer' | 'uploads'>,
+  input: TrainStepsInput,
+): Promise<void> {
   const { trainer: host, uploads } = services;
   await host.useWarm(programOf(input.inputs), async (trainer) => {
-    if (trainer.stateKey === stateKeyOf(input, input.reachedStep)) await host.close();
+    const { stateKey } = trainer;
+    const isTaken = stateKey !== undefined && stateKey !== stateKeyOf(input, input.reachedStep);
+    if (!isTaken) await host.close();
   });
   await uploads.settled(input.inputs.run);
 }

@@ -1,0 +1,37 @@
+/** Whether a run that stops for a while frees the GPU. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { handBack } from '../../activities/hand-back.ts';
+import { stateKeyOf } from '../../activities/resume-state.ts';
+import { programOf } from '../../activities/train-steps.ts';
+import { openUploads } from '../../activities/uploads.ts';
+import { numerics, trainingInputs } from '../support/training-inputs.ts';
+import { openFakeTrainer } from './fake-trainer.ts';
+
+const inputs = trainingInputs();
+const input = {
+  ...{ inputs, timeline: [{ fromStep: 0, numerics }], validations: [] },
+  ...{ reachedStep: 10, seenStep: 10, toStep: 10 },
+};
+
+/** Whether the trainer's process is ended that holds this state. */
+async function isClosed(stateKey: string | undefined): Promise<boolean> {
+  const fake = openFakeTrainer(numerics);
+  await fake.useWarm(programOf(inputs), async (warm) => void (warm.stateKey = stateKey));
+  let closed = false;
+  const trainer = { ...fake, close: async () => void (closed = true) };
+  await handBack({ trainer, uploads: openUploads() }, input);
+  return closed;
+}
+
+test('a trainer that holds the state of the run is ended', async () => {
+  assert.ok(await isClosed(stateKeyOf(input, 10)));
+});
+
+test('a trainer whose state nobody knows after a failure is ended too', async () => {
+  assert.ok(await isClosed(undefined));
+});
+
+test('a trainer that holds the state of another run goes on', async () => {
+  assert.equal(await isClosed('the state of another run'), false);
+});
