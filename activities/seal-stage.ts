@@ -2,12 +2,16 @@
 import { partManifestKey, stageManifestKey } from '../contract/keys.ts';
 import { partManifestSchema, shardSetManifestSchema } from '../contract/manifests.ts';
 import type { PartedStage } from '../contract/stages.ts';
+import { inWindow } from '../contract/window.ts';
 import { commitManifest, readManifest } from '../storage/commit.ts';
+import { DamagedObject } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import { describeStage } from './stages.ts';
 
-/** Throws when a part is missing, or the parts' samples are not all of the stage's. */
+const readsAtOnce = 16;
+
+/** Throws `DamagedObject` when a part is missing, and when the parts' samples are not all of the stage's. */
 export async function sealStage(
   { store }: DataServices,
   stage: PartedStage,
@@ -17,13 +21,12 @@ export async function sealStage(
     store,
     stage,
   );
-  const manifests = await Promise.all(
-    Array.from({ length: parts }, async (_, part) => {
-      const manifest = await readManifest(store, partManifestKey(digest, part), partManifestSchema);
-      if (!manifest) throw new Error(`stage ${digest}: part ${part} of ${parts} is missing`);
-      return manifest;
-    }),
-  );
+  const keys = Array.from({ length: parts }, (_, part) => partManifestKey(digest, part));
+  const manifests = await inWindow(keys, readsAtOnce, async (key) => {
+    const manifest = await readManifest(store, key, partManifestSchema);
+    if (!manifest) throw new DamagedObject({ bucket: store.bucket, key }, 'is missing');
+    return manifest;
+  });
   const shards = manifests.map(({ shard }) => shard);
   const counted = shards.reduce((sum, shard) => sum + shard.samples, 0);
   if (counted !== samples) {

@@ -9,11 +9,14 @@ import type {
   Takeover,
   ValidatedState,
 } from '../contract/stages.ts';
+import { inWindow } from '../contract/window.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointsDownFrom, readCheckpoint } from '../model/checkpoint.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import { invalid } from './invalid-config.ts';
+
+const readsAtOnce = 16;
 
 /**
  * Throws `InvalidConfig` when a setting has changed that the state can't go on with, when there is
@@ -94,13 +97,11 @@ function withUsableWeights(
   store: ObjectStore,
   validations: readonly ValidatedState[],
 ): Promise<ValidatedState[]> {
-  return Promise.all(
-    validations.map(async (one) => {
-      if (one.checkpoint === null) return one;
-      const manifest = await readCheckpoint(store, one.checkpoint).catch(ifGone);
-      return manifest && !manifest.pruned ? one : { ...one, checkpoint: null };
-    }),
-  );
+  return inWindow(validations, readsAtOnce, async (one) => {
+    if (one.checkpoint === null) return one;
+    const manifest = await readCheckpoint(store, one.checkpoint).catch(ifGone);
+    return manifest && !manifest.pruned ? one : { ...one, checkpoint: null };
+  });
 }
 
 function ifGone(error: unknown): undefined {

@@ -11,7 +11,7 @@ import type { DataServices } from '../../activities/services.ts';
 import { splitDataset } from '../../activities/split-dataset.ts';
 import { writeShard } from '../../activities/write-shard.ts';
 import { configSchema } from '../../contract/config.ts';
-import { stageManifestKey } from '../../contract/keys.ts';
+import { partManifestKey, stageManifestKey } from '../../contract/keys.ts';
 import { sides } from '../../contract/manifests.ts';
 import { augmentedShards } from '../../contract/stages.ts';
 import type { BaseShards, PartInput, PartedStage } from '../../contract/stages.ts';
@@ -120,5 +120,16 @@ test('a stage that reads one whose manifest is gone says that an object is damag
   await store.delete([stageManifestKey(train)]);
   const stage = augmentedShards({ ...trainingInputs(), config, train }, 1);
   await assert.rejects(openStage(services, stage, testStep()), { name: 'DamagedObject' });
+  await services.remove();
+});
+
+test('a stage of which a part is gone says that an object is damaged', async () => {
+  const store = openMemoryStore();
+  const services = await openTestServices(store);
+  const { train } = await prepare(services);
+  const stage = augmentedShards({ ...trainingInputs(), config, train }, 0);
+  const { digest } = await openStage(services, stage, testStep());
+  await store.delete([partManifestKey(digest, 1)]);
+  await assert.rejects(sealStage(services, stage, testStep()), { name: 'DamagedObject' });
   await services.remove();
 });
