@@ -79,8 +79,6 @@ async function newestState(
   for await (const manifest of checkpointsDownFrom(store, inputs, timeline, upTo, warn, {
     deep: true,
   })) {
-    // What was copied from before the fork was trained with other settings than this run's.
-    if (manifest.step < (inputs.forkedFrom?.step ?? 0)) break;
     const { lineage } = manifest;
     if (step === undefined || manifest.step === step) return { run, lineage, step: manifest.step };
     usable.push(manifest.step);
