@@ -1,16 +1,18 @@
 /** The environment variables that a process computes under: what changes its arithmetic, its speed or its memory. */
+import { availableParallelism } from 'node:os';
 
 /** This process's, without what would change the arithmetic unseen: the numerics of a run name all it depends on. */
 export function trainerEnvironment(): NodeJS.ProcessEnv {
   const foreign = /^(TF_|ONEDNN_|DNNL_|OMP_|KMP_|MKL_|XLA_)/;
   return {
+    // A heap a thread keeps what other threads could use; two threads are as fast with one, many
+    // would wait for its lock.
+    ...(availableParallelism() <= 2 && { MALLOC_ARENA_MAX: '1' }),
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name))),
     // On a GPU: the same bits each time, at the cost of the fastest kernels; memory as it is needed.
     TF_DETERMINISTIC_OPS: '1',
     TF_CUDNN_USE_AUTOTUNE: '0',
     NVIDIA_TF32_OVERRIDE: '0',
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    // A heap a thread keeps what other threads could use; at two threads one is as fast.
-    MALLOC_ARENA_MAX: '1',
   };
 }
