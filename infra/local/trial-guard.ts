@@ -12,7 +12,7 @@ process.once('disconnect', () => {
   for (const part of parts) {
     const known = survivor(directory, part);
     if (!known) continue;
-    for (const process of [...trainersBelow(known), known]) signal(process, 'SIGKILL');
+    for (const living of [...trainersBelow(known), known]) signal(living, 'SIGKILL');
   }
 });
 // The starter may have been gone before anybody listened.

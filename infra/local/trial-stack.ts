@@ -164,6 +164,8 @@ function startGuard(directory: string, parts: readonly string[]): ProcessIdentit
     execArgv: suffix === '.ts' ? ['--import', 'tsx'] : [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
+  // Where it can't be started there is none, and the trial goes on.
+  guard.on('error', () => undefined);
   // It must not keep the starter alive.
   guard.unref();
   guard.channel?.unref();

@@ -52,7 +52,7 @@ test('a run under kills ends with the bits of an undisturbed one, and nothing is
 
 const parts = ['temporal', 's3', 'cpu', 'gpu-1', 'gpu-2'];
 
-/** The command in a process of its own, once all parts of its first trial run. */
+/** The command in a process of its own, once all parts of its first trial run and it trains. */
 async function startCommand() {
   const script = fileURLToPath(import.meta.resolve('../../nightshift.mjs'));
   const args = [script, 'verify-resume', '--kills', '3', '--source', await cifarArchive()];
@@ -68,15 +68,15 @@ async function startCommand() {
     return parts.flatMap((part) => survivor(directory, part) ?? []);
   };
   await until('all parts run', async () => (await living()).length === parts.length);
-  return { command, ended, folders, processes: await living() };
-}
-
-test('Ctrl-C ends it all, and leaves nothing behind', async () => {
-  const { command, ended, folders, processes } = await startCommand();
+  const processes = await living();
   const hasBegun = (): boolean =>
     processes.flatMap(trainersBelow).some(({ step }) => step !== undefined);
   await until('the first step is taken', hasBegun);
-  const trainers = processes.flatMap(trainersBelow);
+  return { command, ended, folders, processes, trainers: processes.flatMap(trainersBelow) };
+}
+
+test('Ctrl-C ends it all, and leaves nothing behind', async () => {
+  const { command, ended, folders, processes, trainers } = await startCommand();
   command.kill('SIGINT');
   assert.equal((await ended)[0], 130);
   assert.deepEqual([...processes, ...trainers].filter(isAlive), []);
@@ -84,10 +84,12 @@ test('Ctrl-C ends it all, and leaves nothing behind', async () => {
 });
 
 test('of a command that is killed no process is left, frozen ones too', async () => {
-  const { command, ended, folders, processes } = await startCommand();
-  for (const known of processes.slice(-1)) signal(known, 'SIGSTOP');
+  const { command, ended, folders, processes, trainers } = await startCommand();
+  const isOfTrainer = (worker: (typeof processes)[number]): boolean =>
+    trainersBelow(worker).length > 0;
+  for (const known of [...processes.filter(isOfTrainer), ...trainers]) signal(known, 'SIGSTOP');
   command.kill('SIGKILL');
   await ended;
-  await until('all have ended', () => !processes.some(isAlive));
+  await until('all have ended', () => ![...processes, ...trainers].some(isAlive));
   for (const folder of await folders()) await rm(join(tmpdir(), folder), { recursive: true });
 });
