@@ -59,10 +59,11 @@ export function openUploads(): Uploads {
   };
 
   const settled = async (run: string, most = 0): Promise<void> => {
-    const isSettled = (): boolean => (queues.get(run)?.length ?? 0) <= most;
-    if (isSettled()) return;
+    const waiting = (): number => queues.get(run)?.length ?? 0;
+    // With none left to wait, the last one's folder may still have to go.
+    if (most > 0 && waiting() <= most) return;
     await running.get(run)?.catch(() => undefined);
-    if (!isSettled()) await work(run);
+    if (waiting() > most) await work(run);
   };
 
   return {
