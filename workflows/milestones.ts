@@ -1,8 +1,10 @@
 /** What is stored at each milestone: the run's record; and which checkpoints stay whole. */
-import { workflowInfo } from '@temporalio/workflow';
+import { log, workflowInfo } from '@temporalio/workflow';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { quick } from './activities.ts';
 import type { Course } from './course.ts';
+import { problemOf } from './problem.ts';
+import type { Progress } from './progress.ts';
 
 /** Names of the run that its record carries. */
 interface RunNames {
@@ -13,19 +15,27 @@ interface RunNames {
 
 /** Milestones are stored beside training: one only waits for the one before. */
 export interface Milestones {
-  /** Throws what went wrong with the one before. */
+  /** Says what went wrong with the one before: this one stores all that it would have. */
   keep(course: Course, step: number, durableStep: number): Promise<void>;
-  /** Resolves once the last one is stored. */
+  /** Resolves once the last one is stored; throws what went wrong with it. */
   settled(): Promise<void>;
 }
 
-export function keepMilestones({ inputs, workflowId, preset }: RunNames): Milestones {
+export function keepMilestones(
+  { inputs, workflowId, preset }: RunNames,
+  progress: Progress,
+): Milestones {
   const { newest, best } = inputs.config.training.keepCheckpoints;
   let revision = 0;
   let last = Promise.resolve();
+  const say = (failure: unknown): void => {
+    const { message } = problemOf(failure);
+    progress.problem(`a milestone was not stored, the next one stands for it: ${message}`);
+    log.warn('a milestone was not stored', { problem: message });
+  };
   return {
     async keep(course, step, durableStep) {
-      await last;
+      await last.catch(say);
       // A best state may be on its way to the store: until it is there, the one before it stays.
       const isThere = (state: { step: number }): boolean => state.step <= durableStep;
       const kept = [...course.best().slice(0, best), ...course.best(isThere).slice(0, best)];
@@ -39,7 +49,7 @@ export function keepMilestones({ inputs, workflowId, preset }: RunNames): Milest
         },
         keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
       });
-      // Its failure shows at the next one.
+      // Its failure is heard of when the next one is due.
       last.catch(() => undefined);
     },
     settled: () => last,

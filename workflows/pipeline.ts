@@ -76,7 +76,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     ...(takeover?.origin && { origin: takeover.origin }),
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
   };
-  const milestones = keepMilestones({ inputs, workflowId, preset });
+  const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
   const training = await progress.stage('train', async () =>
     train(inputs, numerics, await withOwnStates(inputs, takeover), {
       progress,

@@ -253,6 +253,34 @@ test('a milestone is stored while training goes on, and the next one waits for i
   assert.ok(story.includes('12 stored'));
 });
 
+test('a milestone that could not be stored is said, and the next one stands for it', async () => {
+  harness.warnings.length = 0;
+  const stored: number[] = [];
+  const { result, progress } = await run({
+    keepMilestone: ({ record }) =>
+      durable(async () => {
+        if (record.step === 3) throw new NightshiftError('StorageAccess', 'made StorageAccess');
+        stored.push(record.step);
+      }),
+  });
+  assert.deepEqual(stored, [0, 6, 9, 12]);
+  assert.equal(result.steps, 12);
+  assert.equal(
+    progress.lastProblem?.message,
+    'a milestone was not stored, the next one stands for it: made StorageAccess',
+  );
+  assert.ok(!harness.warnings.includes('training segment failed'), 'training goes on undisturbed');
+});
+
+test('a last milestone that could not be stored ends the run', async () => {
+  const ended = run({
+    async keepMilestone({ record }) {
+      if (record.step === 12) throw failure('StorageAccess');
+    },
+  });
+  await assert.rejects(ended, endedBy('StorageAccess'));
+});
+
 test('the first shards are made while the training hardware is still being looked at', async () => {
   const story: string[] = [];
   await run({
