@@ -12,7 +12,7 @@ import type { Progress } from './progress.ts';
 export interface Steering {
   /** Resolves at once, unless the run is paused: then `handBack` is called, and a resumption waited for. */
   untilGoing(handBack: () => Promise<void>): Promise<void>;
-  /** Runs work that a pause cancels: undefined when one has. */
+  /** Runs work that a pause cancels, also one that is on already: undefined when one has. */
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** The rate that was set since this was last asked. Before the last milestone: from then on one would come too late. */
   takeLearningRate(isLast: boolean): number | undefined;
@@ -81,7 +81,8 @@ export function openSteering(progress: Progress): Steering {
       idle = false;
     },
     async interruptible(work) {
-      const own = { scope: new CancellationScope(), interrupted: false };
+      const own = { scope: new CancellationScope(), interrupted: paused };
+      if (paused) own.scope.cancel();
       underWay = own;
       try {
         return await own.scope.run(work);

@@ -140,7 +140,8 @@ export async function train(
       take(segment);
       await milestones.keep(course, step, segment.durableStep);
     } catch (failure) {
-      step = await orHandBack(() => setbacks.mend(failure, step));
+      const mend = (): Promise<number> => setbacks.mend(failure, step);
+      step = (await orHandBack(() => steering.interruptible(mend))) ?? step;
     }
   }
   steering.close();

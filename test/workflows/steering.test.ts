@@ -149,6 +149,63 @@ test('a pause is answered while the shards of an epoch are waited for, and lets 
   assert.equal(tries, 1);
 });
 
+/** The first segment to step 6 meets damaged data, when told to; they can't be made anew before `letGo`. */
+function damagedBeforeStep6(meetsDamage: () => boolean) {
+  const asked: number[] = [];
+  const handedBack: number[] = [];
+  let [mending, whole] = [false, false];
+  const usual = fakeActivities({});
+  const activities: Partial<Activities> = {
+    trainSteps: (input) =>
+      durable(async () => {
+        asked.push(input.toStep);
+        if (input.toStep !== 6 || whole) return segmentTo(input);
+        await until(meetsDamage);
+        mending = true;
+        throw new NightshiftError('DamagedObject', 'a byte is another');
+      }),
+    splitDataset: (input) =>
+      durable(async (step) => {
+        await until(() => {
+          step.report('splitting');
+          step.signal.throwIfAborted();
+          return !mending || whole;
+        });
+        return usual.splitDataset(input);
+      }),
+    handBack: async ({ reachedStep }) => void handedBack.push(reachedStep),
+  };
+  return { activities, asked, handedBack, letGo: () => void (whole = true) };
+}
+
+test('a pause is answered while damaged data are made anew, and frees the GPU', async () => {
+  const damaged = damagedBeforeStep6(() => true);
+  await run(damaged.activities, { training }, async (handle) => {
+    await until(async () => (await handle.query(progressQuery)).lastProblem !== undefined);
+    await handle.executeUpdate(pauseUpdate);
+    assert.deepEqual(damaged.handedBack, [3]);
+    damaged.letGo();
+    await handle.executeUpdate(resumeUpdate);
+  });
+  assert.deepEqual(damaged.asked, [3, 6, 6, 9, 12]);
+});
+
+test('a pause is answered before what a failing segment asks for is made anew', async () => {
+  let paused = false;
+  const damaged = damagedBeforeStep6(() => paused);
+  await run(damaged.activities, { training }, async (handle) => {
+    await until(() => damaged.asked.includes(6));
+    const answered = handle.executeUpdate(pauseUpdate);
+    await until(async () => (await handle.query(progressQuery)).paused === true);
+    paused = true;
+    await answered;
+    assert.deepEqual(damaged.handedBack, [3]);
+    damaged.letGo();
+    await handle.executeUpdate(resumeUpdate);
+  });
+  assert.deepEqual(damaged.asked, [3, 6, 6, 9, 12]);
+});
+
 const refused = (update: Promise<unknown>, problem: RegExp): Promise<void> =>
   assert.rejects(update, (error) => {
     assert.ok(error instanceof WorkflowUpdateFailedError);
