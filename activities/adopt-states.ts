@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
 import { planTraining } from '../contract/plan.ts';
 import { bestOf } from '../contract/stages.ts';
-import type { CheckpointReference, TrainingInputs, ValidatedState } from '../contract/stages.ts';
+import type {
+  CheckpointReference,
+  Takeover,
+  TrainingInputs,
+  ValidatedState,
+} from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { adoptCheckpoint, checkpointAt, manifestKeyOf } from '../model/checkpoint.ts';
 import type { CheckpointContext } from '../model/checkpoint.ts';
@@ -23,14 +28,15 @@ export interface AdoptInput {
 }
 
 /**
- * The validations with the run's own states in the place of the other's: as many of the best as
- * are kept, every byte of them read. The others' weights stay where they are, and count as gone.
+ * The state to go on from and the validations, with the run's own states in the place of the
+ * other's: as many of the best as are kept, every byte of them read. The others' weights stay where
+ * they are, and count as gone.
  */
 export async function adoptStates(
   services: DataServices,
   { inputs, timeline, validations }: AdoptInput,
   step: Step,
-): Promise<ValidatedState[]> {
+): Promise<Pick<Takeover, 'origin' | 'validations'>> {
   const plan = planTraining(inputs.samples, inputs.config.training);
   const context = { inputs, timeline, validations, plan };
   const reachedAgain = validations.filter((one) => one.step > inputs.origin.step);
@@ -39,19 +45,21 @@ export async function adoptStates(
     reachedAgain.map((one) => [one.step, checkpointAt(inputs, timeline, one.step)]),
   );
   // Should it be gone by now, the first segment says so.
-  await adopt(services, context, inputs.origin, checkpointAt(inputs, timeline, inputs.origin.step));
+  const origin = checkpointAt(inputs, timeline, inputs.origin.step);
+  await adopt(services, context, inputs.origin, origin);
   let missing = inputs.config.training.keepCheckpoints.best;
   for (const { step: at, checkpoint } of bestOf(validations)) {
     if (missing === 0) break;
     if (own.has(at)) continue;
     step.signal.throwIfAborted();
-    // As it was computed: a fork's own lineage is another, and goes on from no such state.
-    const copy = { ...checkpoint, run: inputs.run };
+    // As it was computed: a fork's own lineage is another, and goes on from no state but the one.
+    const copy = at === origin.step ? origin : { ...checkpoint, run: inputs.run };
     if (!(await adopt(services, context, checkpoint, copy))) continue;
     own.set(at, copy);
     missing -= 1;
   }
-  return validations.map((one) => ({ ...one, checkpoint: own.get(one.step) ?? null }));
+  const ownOf = (one: ValidatedState) => ({ ...one, checkpoint: own.get(one.step) ?? null });
+  return { origin, validations: validations.map(ownOf) };
 }
 
 /** Whether the copy is there: it may be since an attempt or an execution before. */

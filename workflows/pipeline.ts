@@ -116,5 +116,5 @@ async function withOwnStates(
   if (!takeover?.origin) return takeover;
   const { origin, timeline, validations } = takeover;
   const ofThis = { inputs: { ...inputs, origin }, timeline, validations };
-  return { ...takeover, validations: await data.adoptStates(ofThis) };
+  return { ...takeover, ...(await data.adoptStates(ofThis)) };
 }

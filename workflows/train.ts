@@ -75,7 +75,7 @@ export async function train(
   const common = { training: config.training, course, epochs };
   const setbacks = openSetbacks({ ...common, segments, progress, remakeData });
   const resumedAt: number[] = [];
-  let last: CheckpointReference | null = inputs.origin ?? null;
+  let last = takeover?.origin ?? null;
   const total = { images: 0, seconds: 0, busySeconds: 0 };
   const startedAt = Date.now();
   progress.training(() => ({

@@ -53,14 +53,15 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
         const digest = isBase ? digestOf(stage) : (await describeStage(store, stage)).digest;
         await sealWithoutShards(store, digest);
       },
-      async writeReport(request) {
-        const { best, last } = request.trained;
-        return {
-          ...(await usual.writeReport(request)),
-          modelDigest: stateDigest(await readCheckpoint(store, best.checkpoint)),
-          finalDigest: stateDigest(await readCheckpoint(store, last)),
-        };
-      },
+      writeReport: (request) =>
+        durable(async () => {
+          const { best, last } = request.trained;
+          return {
+            ...(await usual.writeReport(request)),
+            modelDigest: stateDigest(await readCheckpoint(store, best.checkpoint)),
+            finalDigest: stateDigest(await readCheckpoint(store, last)),
+          };
+        }),
     },
     remove: () => rm(folder, { recursive: true }),
   };

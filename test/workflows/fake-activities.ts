@@ -60,7 +60,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     writeShard: nothing,
     augmentShard: nothing,
     sealStage: nothing,
-    adoptStates: async ({ validations }) => [...validations],
+    adoptStates: async ({ inputs, validations }) => ({ origin: inputs.origin, validations }),
     keepMilestone: nothing,
     resolveNumerics: async () => numerics,
     trainSteps: async (input) => segmentTo(input),

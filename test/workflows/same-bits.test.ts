@@ -218,12 +218,28 @@ describe('a run that goes on from another', () => {
     await rig.newWorker();
   };
 
+  const deleteTheirs = async (): Promise<void> => {
+    const keys: string[] = [];
+    for await (const { key } of rig.store.list(`runs/${theirs.run}/`)) keys.push(key);
+    await rig.store.delete(keys);
+  };
+
   test('needs nothing of it any more: it has the best state too', async () => {
-    const { result } = await goOn(async () => {
-      const keys: string[] = [];
-      for await (const { key } of rig.store.list(`runs/${theirs.run}/`)) keys.push(key);
-      await rig.store.delete(keys);
-    });
+    const { result } = await goOn(deleteTheirs);
+    assert.equal(result.finalDigest, undisturbed);
+    assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
+  });
+
+  test('which had come to its end needs nothing of it any more either', async () => {
+    const own: Partial<Activities> = {
+      ...rig.activities,
+      async adoptStates(request) {
+        const adopted = await rig.activities.adoptStates!(request);
+        await deleteTheirs();
+        return adopted;
+      },
+    };
+    const { result } = await harness.run(own, { resumeFrom: { run: theirs.run } });
     assert.equal(result.finalDigest, undisturbed);
     assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
   });
