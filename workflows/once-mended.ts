@@ -1,20 +1,16 @@
-/** Work on stored objects of which one may have gone bad. */
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import { failureTypeNamed } from '../contract/failures.ts';
-import { rootCause } from './progress.ts';
+/** Work on stored objects of which some may have gone bad. */
+import { isWorthRetrying } from '../contract/failures.ts';
+import { isOfType } from './problem.ts';
 
-/** Does it; once more, if something was damaged and `mend` has made that anew. */
+/** Does it; again, as often as that is worth it, when something was damaged and `mend` has made that anew. */
 export async function onceMended<T>(work: () => Promise<T>, mend: () => Promise<void>): Promise<T> {
-  try {
-    return await work();
-  } catch (failure) {
-    if (!isOfDamage(failure)) throw failure;
-    await mend();
-    return work();
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (failure) {
+      const isDamage = isOfType(failure, 'DamagedObject');
+      if (!isDamage || !isWorthRetrying('DamagedObject', tries)) throw failure;
+      await mend();
+    }
   }
-}
-
-function isOfDamage(failure: unknown): boolean {
-  const cause = failure instanceof ActivityFailure ? rootCause(failure) : failure;
-  return cause instanceof ApplicationFailure && failureTypeNamed(cause.type) === 'DamagedObject';
 }

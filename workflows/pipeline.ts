@@ -86,21 +86,21 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     }),
   );
   const endSweep = sweepBeside(progress);
-  const predictions = await progress.stage('predict', (advance) =>
+  let predictions = await progress.stage('predict', (advance) =>
     predictTestSet(inputs, training, base.test.digest, advance),
   );
   await milestones.settled();
-  const { trained } = training;
   const result = await progress.stage('report', () =>
     onceMended(
       () =>
         data.writeReport({
-          ...{ inputs, preset, predictions, trained },
+          ...{ inputs, preset, predictions, trained: training.trained },
           ...{ weights: taken, stages: progress.stages() },
         }),
       async () => {
-        await training.remake(trained.last);
-        await predictTestSet(inputs, training, base.test.digest, () => undefined, 'verify');
+        await training.remakeLast();
+        const { digest } = base.test;
+        predictions = await predictTestSet(inputs, training, digest, () => undefined, 'verify');
       },
     ),
   );

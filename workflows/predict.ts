@@ -30,5 +30,5 @@ export async function predictTestSet(
     );
     return opened.digest;
   };
-  return onceMended(predict, () => training.remake(training.trained.best.checkpoint));
+  return onceMended(predict, training.remakeBest);
 }

@@ -33,6 +33,12 @@ export function problemOf(failure: unknown): Problem {
   };
 }
 
+/** Whether it is a failure of this type: an activity's, or the workflow's own. */
+export function isOfType(failure: unknown, type: FailureType): boolean {
+  const cause = failure instanceof ActivityFailure ? rootCause(failure) : failure;
+  return cause instanceof ApplicationFailure && failureTypeNamed(cause.type) === type;
+}
+
 /** No worker took the task: that which was preferred is gone. */
 export function isNotStarted(failure: unknown): boolean {
   if (!(failure instanceof ActivityFailure)) return false;

@@ -15,6 +15,7 @@ import { openCourse } from './course.ts';
 import type { Course } from './course.ts';
 import { epochsAhead } from './epochs.ts';
 import type { Milestones } from './milestones.ts';
+import { isOfType, problemOf } from './problem.ts';
 import type { Progress } from './progress.ts';
 import { openSegments } from './segments.ts';
 import { describe, openSetbacks } from './setbacks.ts';
@@ -37,11 +38,13 @@ export interface Trained {
 export interface FinishedTraining {
   /** As it is now: of a best state that is lost, the next one takes the place. */
   readonly trained: Trained;
+  /** Makes the data anew, and by training to it once more the last state. */
+  readonly remakeLast: () => Promise<void>;
   /**
-   * Makes anew what can't be read any more: the data, and a state, by training to it once more. One
-   * that was trained with other settings, before this run parted from another, is lost.
+   * The same for the best state. When nothing leads to it, it is lost, and the next best is the
+   * best: one from before a fork, or where the machine at hand computes otherwise.
    */
-  readonly remake: (state: CheckpointReference) => Promise<void>;
+  readonly remakeBest: () => Promise<void>;
 }
 
 /** What training is given beside its inputs. */
@@ -162,27 +165,48 @@ export async function train(
     imagesPerSecond: total.images / Math.max(total.seconds, 1e-9),
     idleShare: Math.max(0, 1 - total.busySeconds / ((Date.now() - startedAt) / 1000)),
   };
-  const remake = async (state: CheckpointReference): Promise<void> => {
-    await orHandBack(remakeData);
-    if (inputs.forkedFrom && state.step <= inputs.forkedFrom.step) {
-      course.lost(state.step);
-      progress.problem(`the best state, step ${state.step}, is lost: the next best is used`);
-      return;
-    }
+  const trainAgainTo = async (toStep: number): Promise<void> => {
     for (let made = false; !made;) {
       try {
-        await segments.advance(step, state.step);
-        made = true;
+        const segment = await segments.advance(step, toStep);
+        made = segment.step === toStep;
       } catch (failure) {
-        step = await orHandBack(() => setbacks.mend(failure, step));
+        // Decided for this machine, all from there on would be another course than was taken.
+        if (isOfType(failure, 'NumericsDiffer')) throw failure;
+        await orHandBack(() => setbacks.mend(failure, step));
       }
+    }
+  };
+  const remakeLast = async (): Promise<void> => {
+    await orHandBack(remakeData);
+    await trainAgainTo(ended.last.step);
+  };
+  const remakeBest = async (): Promise<void> => {
+    const { step: bestStep } = bestState();
+    const isLost = (why: string): void => {
+      course.lost(bestStep);
+      progress.problem(`the best state, step ${bestStep}, is lost, the next best is used: ${why}`);
+    };
+    await orHandBack(remakeData);
+    const { forkedFrom, origin } = inputs;
+    if (forkedFrom && bestStep < origin!.step) {
+      isLost(`the settings hold from step ${forkedFrom.step} on`);
+      return;
+    }
+    try {
+      await trainAgainTo(bestStep);
+    } catch (failure) {
+      const nothingLeadsThere = ['InvalidData', 'NumericsDiffer'] as const;
+      if (!nothingLeadsThere.some((type) => isOfType(failure, type))) throw failure;
+      isLost(problemOf(failure).message);
     }
   };
   return {
     get trained() {
       return { ...ended, validations: course.validations, best: bestState() };
     },
-    remake,
+    remakeLast,
+    remakeBest,
   };
 }
 

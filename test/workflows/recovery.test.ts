@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { durable } from '../../activities/durable.ts';
+import type { ReportRequest } from '../../activities/write-report.ts';
 import { configSchema } from '../../contract/config.ts';
 import { NightshiftError } from '../../contract/failures.ts';
-import type { Takeover, TrainStepsInput } from '../../contract/stages.ts';
+import type { Segment, Takeover, TrainStepsInput } from '../../contract/stages.ts';
 import { numerics } from '../support/training-inputs.ts';
-import { segmentTo } from './fake-activities.ts';
+import { fakeActivities, segmentTo } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
 import { openHarness, training } from './harness.ts';
 import type { Harness } from './harness.ts';
 import { takeoverAt, theirs } from './takeovers.ts';
@@ -16,15 +18,20 @@ const run: Harness['run'] = (...how) => harness.run(...how);
 before(async () => void (harness = await openHarness()));
 after(() => harness.stop());
 
+/** A run is given this takeover. */
+const goingOn = (takeover: Takeover): Partial<Activities> => ({
+  resolveConfig: async () => ({
+    preset: 'quickstart',
+    config: configSchema.parse({ training }),
+    takeover,
+  }),
+});
+
 /** Runs with this takeover; returns what was asked of the trainer, and what came of it. */
 async function goOn(takeover: Takeover) {
   const asked: TrainStepsInput[] = [];
   const ended = await run({
-    resolveConfig: async () => ({
-      preset: 'quickstart',
-      config: configSchema.parse({ training }),
-      takeover,
-    }),
+    ...goingOn(takeover),
     async trainSteps(input) {
       asked.push(input);
       return segmentTo(input);
@@ -116,28 +123,137 @@ test('a worker that had the state and is gone is waited for a few seconds, and a
   assert.equal(result.steps, 12);
 });
 
-test('a best state that is damaged is made anew before it predicts', async () => {
+/** These steps are validated with 0.9 or, the first of them, a little more, others with 0.5. */
+const best =
+  (...steps: number[]) =>
+  (input: TrainStepsInput): Segment => {
+    const { validation, ...segment } = segmentTo(input);
+    const place = steps.indexOf(input.toStep);
+    const accuracy = place === -1 ? 0.5 : 0.9 - place / 100;
+    return { ...segment, validation: validation && { ...validation, accuracy } };
+  };
+
+/** Predicts with no weights of these steps, before they are trained to once more. */
+function damagedStates(...steps: number[]) {
   const asked: number[] = [];
   const predicted: number[] = [];
-  const { result } = await run({
-    async trainSteps(input) {
-      asked.push(input.toStep);
-      // The one of step 6 is the best.
-      const { validation, ...segment } = segmentTo(input);
-      const accuracy = input.toStep === 6 ? 0.9 : 0.5;
-      return { ...segment, validation: validation && { ...validation, accuracy } };
-    },
-    predictShard: ({ stage }) =>
-      durable(async () => {
-        predicted.push(stage.checkpoint.step);
-        if (predicted.length === 1) {
-          throw new NightshiftError('DamagedObject', 'a byte is another', {
-            cause: new Error('expected SHA-256 a, got b'),
-          });
-        }
-      }),
-  });
-  assert.deepEqual(asked, [3, 6, 9, 12, 6]);
-  assert.ok(predicted.length >= 2 && predicted.every((step) => step === 6));
+  const damaged = new Set(steps);
+  const reported: ReportRequest[] = [];
+  const damage = (step: number): NightshiftError =>
+    new NightshiftError('DamagedObject', `step ${step}: a byte is another`);
+  const usual = fakeActivities({});
+  return {
+    ...{ asked, predicted, reported, damaged },
+    /** `train`: what comes of a segment. */
+    activities: (train: (input: TrainStepsInput) => Segment): Partial<Activities> => ({
+      trainSteps: (input) =>
+        durable(async () => {
+          asked.push(input.toStep);
+          const segment = train(input);
+          if (input.reachedStep === input.toStep) damaged.delete(segment.step);
+          return segment;
+        }),
+      predictShard: ({ stage: { checkpoint } }) =>
+        durable(async () => {
+          predicted.push(checkpoint.step);
+          if (damaged.has(checkpoint.step)) throw damage(checkpoint.step);
+        }),
+      writeReport: (request) =>
+        durable(async () => {
+          reported.push(request);
+          const { step } = request.trained.last;
+          if (damaged.has(step)) throw damage(step);
+          return usual.writeReport(request);
+        }),
+    }),
+  };
+}
+
+test('a best state that is damaged is made anew before it predicts', async () => {
+  const states = damagedStates(6);
+  const { result } = await run(states.activities(best(6)));
+  assert.deepEqual(states.asked, [3, 6, 9, 12, 6]);
+  assert.deepEqual(states.predicted, [6, 6]);
   assert.equal(result.bestStep, 6);
+});
+
+test('a state that takes more than a slice of time to be made anew is gone on with', async () => {
+  const states = damagedStates(6);
+  let slices = 0;
+  const { result } = await run(
+    states.activities((input) => {
+      const isOver = states.asked.length === 5;
+      slices += 1;
+      return isOver ? segmentTo(input, { step: 4, validation: null }) : best(6)(input);
+    }),
+  );
+  assert.equal(slices, 6);
+  assert.deepEqual(states.predicted, [6, 6]);
+  assert.equal(result.bestStep, 6);
+});
+
+test('a fork that has lost its best state makes the next best anew, which was let go of', async () => {
+  const states = damagedStates(3, 9);
+  const takeover = takeoverAt(6, [3], {
+    forked: true,
+    forkedFrom: { lineage: 'theirs', step: 6 },
+  });
+  const { result, progress } = await run({
+    ...goingOn(takeover),
+    ...states.activities(best(9)),
+  });
+  assert.deepEqual(states.predicted, [3, 9, 9]);
+  assert.deepEqual(states.asked.slice(-2), [12, 9]);
+  assert.equal(result.bestStep, 9);
+  assert.match(progress.lastProblem!.message, /the best state, step 3, is lost/);
+});
+
+test("a run that goes on from a fork asks for no state between that one's beginning and its own", async () => {
+  const states = damagedStates(6);
+  const takeover = takeoverAt(9, [6, 9], { forkedFrom: { lineage: 'theirs', step: 3 } });
+  const { result } = await run({ ...goingOn(takeover), ...states.activities(best()) });
+  assert.deepEqual(states.asked, [12]);
+  assert.deepEqual(states.predicted, [6, 9]);
+  assert.equal(result.bestStep, 9);
+});
+
+test('a best state that only another hardware could make anew is lost, and changes no other', async () => {
+  const states = damagedStates(6);
+  const { result, progress } = await run(
+    states.activities((input) => {
+      if (input.reachedStep < input.toStep) return best(6, 9)(input);
+      const details = { numerics: { ...numerics, threads: 8 }, step: 0 };
+      throw new NightshiftError('NumericsDiffer', 'another machine', { details });
+    }),
+  );
+  assert.deepEqual(states.predicted, [6, 9]);
+  assert.equal(result.bestStep, 9);
+  assert.deepEqual(result.notBitEqual, []);
+  assert.deepEqual(
+    progress.training?.validations.map(({ step }) => step),
+    [3, 6, 9, 12],
+  );
+  assert.equal(
+    progress.lastProblem!.message,
+    'the best state, step 6, is lost, the next best is used: another machine',
+  );
+});
+
+test('a best state that is lost when the report is due is not reported', async () => {
+  const states = damagedStates(12);
+  const usual = states.activities((input) => {
+    if (input.reachedStep < input.toStep || input.toStep === 12) return best(6, 9)(input);
+    throw new NightshiftError('InvalidData', 'nothing leads there');
+  });
+  const { result } = await run({
+    ...usual,
+    async writeReport(request) {
+      if (states.reported.length === 0) states.damaged.add(6);
+      return usual.writeReport!(request);
+    },
+  });
+  assert.equal(result.bestStep, 9);
+  const [before, now] = states.reported;
+  assert.deepEqual([before!.trained.best.step, now!.trained.best.step], [6, 9]);
+  assert.notEqual(before!.predictions, now!.predictions);
 });
