@@ -208,9 +208,13 @@ describe('a run that goes on from another', () => {
   let theirs: RunResult;
   beforeEach(async () => void (theirs = (await harness.run(rig.activities, input)).result));
 
-  /** Goes on from step 9; `disturb` comes before the last segment. The other run's best state is that of step 3. */
-  const goOn = (disturb: (run: string) => Promise<void>, settings: object = {}): Promise<Ended> => {
-    const resumeFrom = { run: theirs.run, step: 9 };
+  /** Goes on from a step, with other settings where they are given; `disturb` comes before the last segment. The other run's best state is that of step 3. */
+  const goOn = (
+    disturb: (run: string) => Promise<void>,
+    settings: object = {},
+    step = 9,
+  ): Promise<Ended> => {
+    const resumeFrom = { run: theirs.run, step };
     return harness.run(disturbedAt(9, disturb), { resumeFrom, ...settings });
   };
   const damageBest = async (run: string): Promise<void> => {
@@ -247,6 +251,12 @@ describe('a run that goes on from another', () => {
   test('makes a best state anew that lies before the step it goes on from', async () => {
     const { result } = await goOn(damageBest);
     assert.equal(result.finalDigest, undisturbed);
+    assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
+  });
+
+  test('with other settings makes the very state anew that it goes on from, when that is the best', async () => {
+    const settings = { training: { learningRate: { initial: 0.5 } } };
+    const { result } = await goOn(damageBest, settings, 3);
     assert.deepEqual([result.bestStep, result.modelDigest], [3, theirs.modelDigest]);
   });
 
