@@ -2,7 +2,7 @@
 import type { ConfigInput } from './config.ts';
 
 export const presets = {
-  /** Real CIFAR-10 from scratch in about four minutes of training on two cores. */
+  /** Real CIFAR-10 from scratch in two to four minutes of training on two cores. */
   quickstart: {
     dataset: { source: 'cifar10', limit: 25_000 },
     augment: { rotationDegrees: 5, brightness: 0.1, contrast: 0.1, saturation: 0.1, hue: 0 },
