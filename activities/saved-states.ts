@@ -1,5 +1,5 @@
 /** From a state that the trainer has saved locally to a checkpoint on its way to the store. */
-import { mkdtemp } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { planTraining } from '../contract/plan.ts';
 import type { TrainStepsInput } from '../contract/stages.ts';
@@ -25,9 +25,13 @@ export async function saveHeldState(
   input: TrainStepsInput,
   trainer: WarmTrainer,
 ): Promise<void> {
-  const directory = await mkdtemp(join(services.scratch, 'state-'));
-  await trainer.client.ask({ type: 'save', directory }, savesOf(services, input, trainer));
+  const statePrefix = newStatePrefix(services);
+  await trainer.client.ask({ type: 'save', statePrefix }, savesOf(services, input, trainer));
 }
+
+/** Of the folders of saved states, which their upload removes. */
+export const newStatePrefix = ({ scratch }: ModelServices): string =>
+  join(scratch, `state-${randomUUID()}`);
 
 /** Queues each state that the trainer says it has saved. */
 export function savesOf(

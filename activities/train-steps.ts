@@ -3,9 +3,6 @@
  * the slice of time is over. The trainer then holds the state, and it is saved as often as the
  * configuration says; uploads go on while the next segment trains, and the last segment waits.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { isValidated, planTraining, position } from '../contract/plan.ts';
@@ -20,7 +17,7 @@ import { checkpointAt, checkpointsDownFrom } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
 import { DamagedObject } from '../storage/store.ts';
-import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
+import { advanceSteps, mostWaitingUploads, savingInterval } from './advance-steps.ts';
 import type { Step } from './durable.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
 import { durableOf, saveHeldState, savesOf } from './saved-states.ts';
@@ -32,9 +29,6 @@ import type { WarmTrainer } from './trainer-host.ts';
 import { withTrainingRecords } from './training-records.ts';
 import type { FeatureMaker, HeldRecords } from './training-records.ts';
 import type { Uploads } from './uploads.ts';
-
-/** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
-const mostWaitingUploads = 1;
 
 /** Throws `ShardsMissing` and `NumericsDiffer` for the workflow to act on, and `Diverged`. */
 export async function trainSteps(
@@ -119,13 +113,11 @@ async function trainSegment(
   let loss: number | null = null;
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
   const heartbeat = heartbeatOf({ step, uploads, input, begin, intervalSeconds });
-  const savedIn = new Set<string>();
   const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
     onSaved(event);
     if (event.type === 'extracting') total.busySeconds += event.seconds;
-    if (event.type === 'saved') savedIn.add(event.saved.directory);
     if (event.type === 'step') trainer.seenStep = event.step;
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
@@ -135,34 +127,12 @@ async function trainSegment(
     const { epoch } = position(plan, reached);
     const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
     const maker = { trainer, step, onEvent };
-    const advanced = await withEpochRecords(services, input, epoch, maker, async (held) => {
-      const directory = await mkdtemp(join(services.scratch, 'state-'));
-      const request = {
-        plan,
-        training: config.training,
-        timeline,
-        seed: config.seed,
-        fromStep: reached,
-        toStep: target,
-        seconds: (deadline - performance.now()) / 1000,
-        ...held,
-        saveAt: statesToSave(plan, savingSteps(config.training, trainer, uploads), reached, target),
-        saveEverySeconds: intervalSeconds(),
-        directory,
-      };
-      try {
-        const answer = await untilStopped(trainer, step.signal, () =>
-          trainer.client.ask({ type: 'advance', request }, onEvent),
-        );
-        if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
-        return answer;
-      } finally {
-        await removeUnsaved(directory, savedIn);
-      }
-    });
-    if (advanced.step > reached) {
-      trainer.stepSeconds = advanced.seconds / (advanced.step - reached);
-    }
+    const advanced = await withEpochRecords(services, input, epoch, maker, (held) =>
+      advanceSteps(services, input, step, trainer, {
+        ...{ held, begin, onEvent, fromStep: reached, toStep: target },
+        secondsLeft: () => (deadline - performance.now()) / 1000,
+      }),
+    );
     reached = advanced.step;
     total.images += advanced.images;
     total.seconds += advanced.seconds;
@@ -196,34 +166,7 @@ async function trainSegment(
   };
 }
 
-/** What a save that broke off has left: tries on a full disk would never let it get emptier. */
-async function removeUnsaved(directory: string, savedIn: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const folder = join(directory, name);
-    if (!savedIn.has(folder)) await rm(folder, { recursive: true, force: true });
-  }
-}
-
 const secondsSince = (at: number): number => (performance.now() - at) / 1000;
-
-function savingInterval(
-  training: TrainingConfig,
-  { stallSeconds }: WarmTrainer,
-  { seconds: uploadSeconds }: Uploads,
-): number {
-  const isKnown = stallSeconds !== undefined && uploadSeconds !== undefined;
-  return checkpointInterval(training, isKnown ? { stallSeconds, uploadSeconds } : undefined);
-}
-
-function savingSteps(
-  { checkpointEverySteps }: TrainingConfig,
-  { stepSeconds }: WarmTrainer,
-  { seconds: uploadSeconds }: Uploads,
-): number | undefined {
-  if (checkpointEverySteps === undefined) return undefined;
-  const isKnown = stepSeconds !== undefined && uploadSeconds !== undefined;
-  return checkpointSteps(checkpointEverySteps, isKnown ? uploadSeconds / stepSeconds : undefined);
-}
 
 /**
  * The state to train on from is in the store when this throws: any worker can take it from there.
@@ -256,19 +199,6 @@ function differencesOf(numerics: Numerics, expected: Numerics): string {
     .filter((key) => numerics[key] !== expected[key])
     .map((key) => `${key}: ${numerics[key]}, the run has ${expected[key]}`)
     .join('; ');
-}
-
-/** The states that are saved whatever the time: each interval in steps, each validation, the last one. */
-function statesToSave(
-  plan: TrainingPlan,
-  everySteps: number | undefined,
-  from: number,
-  to: number,
-): number[] {
-  const steps = Array.from({ length: to - from }, (_, index) => from + 1 + index);
-  return steps.filter(
-    (step) => isValidated(plan, step) || (everySteps !== undefined && step % everySteps === 0),
-  );
 }
 
 async function withEpochRecords<T>(

@@ -155,7 +155,7 @@ const trainingSchema = z.strictObject({
   precision: z.enum(['auto', 'float32', 'bfloat16']).default('auto'),
   /** Validate, and keep the best, every so many steps and after the last. */
   validateEverySteps: count.default(500),
-  /** A crash loses at most so many steps: checkpoints are saved so early that they are in the store by then. Each validation saves one too. */
+  /** A crash loses at most so many steps: checkpoints are saved so early that they are in the store by then, and training waits for one that is not. Each validation saves one too. */
   checkpointEverySteps: count.optional(),
   /** And at most so many seconds; `auto`: saved as often as it costs at most 1 % of the time, and every 10 minutes. */
   checkpointEverySeconds: z.union([z.literal('auto'), positive]).default('auto'),

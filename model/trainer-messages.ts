@@ -39,11 +39,11 @@ export interface AdvanceRequest {
   readonly seconds: number;
   readonly shards: readonly LocalShard[];
   readonly records: RecordKind;
-  /** Save after these steps (ascending), and where the loop ends early, each into a folder of its own below `directory`. */
+  /** Save after these steps (ascending), and where the loop ends early, each into a folder of its own: `statePrefix`, a dash and the step. */
   readonly saveAt: readonly number[];
   /** And once so much time has passed since the last saved state. */
   readonly saveEverySeconds: number;
-  readonly directory: string;
+  readonly statePrefix: string;
 }
 
 export type ToTrainer =
@@ -51,8 +51,8 @@ export type ToTrainer =
   | { readonly type: 'program'; readonly request: ProgramRequest }
   | { readonly type: 'load'; readonly source: StateSource }
   | { readonly type: 'advance'; readonly request: AdvanceRequest }
-  /** Save the state, unless it is saved already, into a folder of its own below `directory`. */
-  | { readonly type: 'save'; readonly directory: string }
+  /** Save the state, unless it is saved already, into `statePrefix`, a dash and the step. */
+  | { readonly type: 'save'; readonly statePrefix: string }
   | {
       readonly type: 'evaluate';
       readonly shards: readonly LocalShard[];

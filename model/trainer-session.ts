@@ -119,7 +119,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         return { type: 'advanced', ...advanced };
       }
       case 'save': {
-        const saved = record && saveRecord(current().program, record, message.directory);
+        const saved = record && saveRecord(current().program, record, message.statePrefix);
         if (saved) emit({ type: 'saved', saved });
         return { type: 'done' };
       }

@@ -45,7 +45,7 @@ export async function advance(
   request: AdvanceRequest,
   control: LoopControl,
 ): Promise<Advanced> {
-  const { plan, training, timeline, seed, fromStep, toStep, directory } = request;
+  const { plan, training, timeline, seed, fromStep, toStep, statePrefix } = request;
   const saveAt = new Set(request.saveAt);
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
@@ -55,7 +55,7 @@ export async function advance(
   let waitMs = 0;
 
   const save = (): void => {
-    const saved = saveRecord(program, record, directory);
+    const saved = saveRecord(program, record, statePrefix);
     if (saved) control.onSaved(saved);
   };
   const isDue = (): boolean =>
@@ -87,19 +87,19 @@ export async function advance(
 }
 
 /**
- * Writes the state that the record leads to into a folder of its own below `directory`, and begins
+ * Writes the state that the record leads to into the folder `statePrefix`, a dash and its step, and begins
  * the record anew; undefined when that state is saved already.
  */
 export function saveRecord(
   program: Program,
   record: StepRecord,
-  directory: string,
+  statePrefix: string,
 ): SavedState | undefined {
   const { sinceStep, losses, ids } = record;
   if (losses.length === 0) return undefined;
   const startedAt = performance.now();
   const step = sinceStep + losses.length;
-  const folder = join(directory, String(step));
+  const folder = `${statePrefix}-${step}`;
   mkdirSync(folder, { recursive: true });
   program.save(join(folder, bundleName));
   writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));

@@ -64,7 +64,7 @@ try {
         shards: features,
         records: 'features',
         saveAt: [toStep!],
-        directory: folder,
+        statePrefix: join(folder, 'state'),
       },
     });
     seconds.push((performance.now() - startedAt) / 1000);

@@ -140,8 +140,8 @@ async function runBare(
   const advance = async (fromStep: number, toStep: number, saveAt: number[]): Promise<void> => {
     const { epoch } = position(plan, fromStep);
     const request = {
-      ...{ plan, training, timeline, seed, fromStep, toStep, saveAt, directory: folder },
-      ...{ seconds: never, saveEverySeconds: never },
+      ...{ plan, training, timeline, seed, fromStep, toStep, saveAt },
+      ...{ seconds: never, saveEverySeconds: never, statePrefix: join(folder, 'state') },
       ...{ records: 'images' as const, shards: shards.epochs[epoch]! },
     };
     await trainer.ask({ type: 'advance', request }, (event) => {

@@ -61,9 +61,9 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     losses.push(Number.parseInt(state.bits.slice(0, 6), 16) / 2 ** 24);
   }
 
-  function save(directory: string): TrainerEvent {
+  function save(statePrefix: string): TrainerEvent {
     const { step } = state;
-    const folder = join(directory, String(step));
+    const folder = `${statePrefix}-${step}`;
     const sinceStep = step - losses.length;
     mkdirSync(folder);
     const [index, variables] = bundleFiles;
@@ -96,11 +96,11 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       return { type: 'done' };
     }
     if (request.type === 'save') {
-      if (losses.length > 0) onEvent(save(request.directory));
+      if (losses.length > 0) onEvent(save(request.statePrefix));
       return { type: 'done' };
     }
     if (request.type !== 'advance') throw new Error(`not expected: ${request.type}`);
-    const { fromStep, toStep, saveAt, directory } = request.request;
+    const { fromStep, toStep, saveAt, statePrefix } = request.request;
     if (state.step !== fromStep) {
       throw new Error(`the state is that of step ${state.step}, not ${fromStep}`);
     }
@@ -108,7 +108,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       take(request.request);
       const { step } = state;
       onEvent({ type: 'step', step, loss: 1, learningRate: 0.1, imagesPerSecond: 1 });
-      if (saveAt.includes(step)) onEvent(save(directory));
+      if (saveAt.includes(step)) onEvent(save(statePrefix));
     }
     const images = toStep - fromStep;
     return {

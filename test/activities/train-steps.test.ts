@@ -6,6 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import type { ModelServices } from '../../activities/services.ts';
 import { describeStage } from '../../activities/stages.ts';
 import { trainSteps } from '../../activities/train-steps.ts';
@@ -145,6 +146,41 @@ test('until a worker has stored a state, the newest there is the one it has load
   const first = await segment(10, 12);
   const second = await segment(12, 14);
   assert.deepEqual([first.durableStep, second.durableStep], [10, 10]);
+});
+
+/** The store writes nothing until what this gives is called. */
+function holdWrites(): () => void {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  services = {
+    ...services,
+    store: {
+      ...store,
+      put: (...args) => released.then(() => store.put(...args)),
+      putFile: (...args) => released.then(() => store.putFile(...args)),
+    },
+  };
+  return release;
+}
+
+test('training runs no further ahead of the store than an interval, and waits there', async () => {
+  const release = holdWrites();
+  const run = segment(0, 20);
+  await setTimeout(100);
+  assert.equal(trainer.state, 10);
+  release();
+  assert.equal((await run).step, 20);
+});
+
+test('one that is stopped while it waits for the store has its state saved', async () => {
+  const release = holdWrites();
+  const stop = new AbortController();
+  const run = segment(0, 20, { signal: stop.signal });
+  await setTimeout(100);
+  stop.abort(new Error('paused'));
+  release();
+  await assert.rejects(run, /paused/);
+  assert.ok(await isStored(10));
 });
 
 test('a dead trainer goes on from the newest state', async () => {

@@ -87,7 +87,13 @@ async function train(
       fromPosition: sampleInEpoch,
       imageBytes: recordBytes(records, trained),
     });
-    const where = { shards, records, saveAt: [], saveEverySeconds: 600, directory: folder };
+    const where = {
+      shards,
+      records,
+      saveAt: [],
+      saveEverySeconds: 600,
+      statePrefix: join(folder, 'state'),
+    };
     const request = { plan, training, timeline: [], seed: 3, fromStep, toStep, seconds: 600 };
     await advance(
       trained,

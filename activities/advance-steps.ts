@@ -1,0 +1,148 @@
+/**
+ * The steps of one epoch's stretch, in pieces: training saves a state as often as the configuration
+ * says, and runs no further ahead of the store than a crash may lose.
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { TrainingConfig } from '../contract/config.ts';
+import { isValidated, planTraining } from '../contract/plan.ts';
+import type { TrainingPlan } from '../contract/plan.ts';
+import type { TrainStepsInput } from '../contract/stages.ts';
+import type { TrainerEvent } from '../model/trainer-client.ts';
+import type { AdvanceRequest, Advanced } from '../model/trainer-messages.ts';
+import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
+import type { Step } from './durable.ts';
+import { durableOf, newStatePrefix, saveHeldState } from './saved-states.ts';
+import type { Begin } from './saved-states.ts';
+import type { ModelServices } from './services.ts';
+import { untilStopped } from './trainer-host.ts';
+import type { WarmTrainer } from './trainer-host.ts';
+import type { HeldRecords } from './training-records.ts';
+import type { Uploads } from './uploads.ts';
+
+/** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
+export const mostWaitingUploads = 1;
+
+export interface Stretch {
+  readonly held: HeldRecords;
+  /** The state that the segment began from. */
+  readonly begin: Begin;
+  /** Within one epoch. */
+  readonly fromStep: number;
+  readonly toStep: number;
+  /** Of the segment's slice of time. */
+  readonly secondsLeft: () => number;
+  readonly onEvent: (event: TrainerEvent) => void;
+}
+
+/** Ends early when the slice is over or the trainer is stopped; `seconds` has all waiting in it. */
+export async function advanceSteps(
+  services: ModelServices,
+  input: TrainStepsInput,
+  step: Step,
+  trainer: WarmTrainer,
+  { held, begin, fromStep, toStep, secondsLeft, onEvent }: Stretch,
+): Promise<Omit<Advanced, 'why'>> {
+  const { uploads } = services;
+  const { run, config } = input.inputs;
+  const { training, seed } = config;
+  const plan = planTraining(input.inputs.samples, training);
+  const mostLost = training.checkpointEverySteps ?? Infinity;
+  const durableStep = (at: number): number => durableOf(uploads, input, begin, at).step;
+  const total = { step: fromStep, loss: null as number | null, images: 0, waitSeconds: 0 };
+  const startedAt = performance.now();
+  for (let isOver = false; !isOver && total.step < toStep;) {
+    const from = total.step;
+    const waitingAt = performance.now();
+    for (const most of [mostWaitingUploads, 0]) {
+      if (from >= durableStep(from) + mostLost) await uploads.settled(run, most);
+    }
+    total.waitSeconds += (performance.now() - waitingAt) / 1000;
+    if (step.signal.aborted) {
+      await saveHeldState(services, input, trainer);
+      break;
+    }
+    const to = Math.min(toStep, Math.max(from + 1, durableStep(from) + mostLost));
+    const advanced = await advancePiece(services, step, trainer, onEvent, {
+      ...{ plan, training, seed, timeline: input.timeline, fromStep: from, toStep: to },
+      ...held,
+      seconds: secondsLeft(),
+      saveAt: statesToSave(plan, savingSteps(training, trainer, uploads), from, to),
+      saveEverySeconds: savingInterval(training, trainer, uploads),
+    });
+    if (advanced.step > from) trainer.stepSeconds = advanced.seconds / (advanced.step - from);
+    total.step = advanced.step;
+    total.loss = advanced.loss ?? total.loss;
+    total.images += advanced.images;
+    total.waitSeconds += advanced.waitSeconds;
+    isOver = advanced.why !== 'reached' || secondsLeft() <= 0;
+  }
+  return { ...total, seconds: (performance.now() - startedAt) / 1000 };
+}
+
+async function advancePiece(
+  services: ModelServices,
+  step: Step,
+  trainer: WarmTrainer,
+  onEvent: (event: TrainerEvent) => void,
+  piece: Omit<AdvanceRequest, 'statePrefix'>,
+): Promise<Advanced> {
+  const request = { ...piece, statePrefix: newStatePrefix(services) };
+  const saved = new Set<string>();
+  const notingSaved = (event: TrainerEvent): void => {
+    onEvent(event);
+    if (event.type === 'saved') saved.add(event.saved.directory);
+  };
+  try {
+    const answer = await untilStopped(trainer, step.signal, () =>
+      trainer.client.ask({ type: 'advance', request }, notingSaved),
+    );
+    if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
+    return answer;
+  } finally {
+    await removeUnsaved(request.statePrefix, saved);
+  }
+}
+
+/** What a save that broke off has left: tries on a full disk would never let it get emptier. */
+async function removeUnsaved(statePrefix: string, saved: ReadonlySet<string>): Promise<void> {
+  const folder = dirname(statePrefix);
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!path.startsWith(statePrefix) || saved.has(path)) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** Seconds from one saved state to the next. */
+export function savingInterval(
+  training: TrainingConfig,
+  { stallSeconds }: WarmTrainer,
+  { seconds: uploadSeconds }: Uploads,
+): number {
+  const isKnown = stallSeconds !== undefined && uploadSeconds !== undefined;
+  return checkpointInterval(training, isKnown ? { stallSeconds, uploadSeconds } : undefined);
+}
+
+function savingSteps(
+  { checkpointEverySteps }: TrainingConfig,
+  { stepSeconds }: WarmTrainer,
+  { seconds: uploadSeconds }: Uploads,
+): number | undefined {
+  if (checkpointEverySteps === undefined) return undefined;
+  const isKnown = stepSeconds !== undefined && uploadSeconds !== undefined;
+  return checkpointSteps(checkpointEverySteps, isKnown ? uploadSeconds / stepSeconds : undefined);
+}
+
+/** The states that are saved whatever the time: each interval in steps, each validation, the last one. */
+function statesToSave(
+  plan: TrainingPlan,
+  everySteps: number | undefined,
+  from: number,
+  to: number,
+): number[] {
+  const steps = Array.from({ length: to - from }, (_, index) => from + 1 + index);
+  return steps.filter(
+    (step) => isValidated(plan, step) || (everySteps !== undefined && step % everySteps === 0),
+  );
+}
