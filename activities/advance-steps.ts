@@ -5,6 +5,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TrainingConfig } from '../contract/config.ts';
+import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
 import { isValidated, planTraining } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainStepsInput } from '../contract/stages.ts';
@@ -17,14 +18,14 @@ import type { Begin } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
-import type { HeldRecords } from './training-records.ts';
+import type { TrainingRecords } from './training-records.ts';
 import type { Uploads } from './uploads.ts';
 
 /** States that may wait for their upload while training goes on: more would fill the disk when the store is slow. */
 export const mostWaitingUploads = 1;
 
 export interface Stretch {
-  readonly held: HeldRecords;
+  readonly records: TrainingRecords;
   /** The state that the segment began from. */
   readonly begin: Begin;
   /** Within one epoch. */
@@ -33,51 +34,46 @@ export interface Stretch {
   /** Of the segment's slice of time. */
   readonly secondsLeft: () => number;
   readonly onEvent: (event: TrainerEvent) => void;
+  /** Told how far each piece came: its `seconds` have all waiting in them. */
+  readonly onPiece: (advanced: Advanced) => void;
 }
 
-/** Ends early when the slice is over or the trainer is stopped; `seconds` has all waiting in it. */
+/** Ends early when the slice is over or the trainer is stopped. Throws what went wrong with a shard once the steps before it are taken. */
 export async function advanceSteps(
   services: ModelServices,
   input: TrainStepsInput,
   step: Step,
   trainer: WarmTrainer,
-  { held, begin, fromStep, toStep, secondsLeft, onEvent }: Stretch,
-): Promise<Omit<Advanced, 'why'>> {
+  { records, begin, fromStep, toStep, secondsLeft, onEvent, onPiece }: Stretch,
+): Promise<void> {
   const { uploads } = services;
   const { run, config } = input.inputs;
   const { training, seed } = config;
   const plan = planTraining(input.inputs.samples, training);
   const mostLost = training.checkpointEverySteps ?? Infinity;
   const durableStep = (at: number): number => durableOf(uploads, input, begin, at).step;
-  const total = { step: fromStep, loss: null as number | null, images: 0, waitSeconds: 0 };
-  const startedAt = performance.now();
-  for (let isOver = false; !isOver && total.step < toStep;) {
-    const from = total.step;
+  for (let from = fromStep, isOver = false; !isOver && from < toStep;) {
     const waitingAt = performance.now();
     for (const most of [mostWaitingUploads, 0]) {
       if (from >= durableStep(from) + mostLost) await uploads.settled(run, most);
     }
-    total.waitSeconds += (performance.now() - waitingAt) / 1000;
-    if (step.signal.aborted) {
-      await saveHeldState(services, input, trainer);
-      break;
-    }
+    const waited = (performance.now() - waitingAt) / 1000;
+    if (step.signal.aborted) return saveHeldState(services, input, trainer);
     const to = Math.min(toStep, Math.max(from + 1, durableStep(from) + mostLost));
     const advanced = await advancePiece(services, step, trainer, onEvent, {
       ...{ plan, training, seed, timeline: input.timeline, fromStep: from, toStep: to },
-      ...held,
+      ...records,
       seconds: secondsLeft(),
       saveAt: statesToSave(plan, savingSteps(training, trainer, uploads), from, to),
       saveEverySeconds: savingInterval(training, trainer, uploads),
     });
-    if (advanced.step > from) trainer.stepSeconds = advanced.seconds / (advanced.step - from);
-    total.step = advanced.step;
-    total.loss = advanced.loss ?? total.loss;
-    total.images += advanced.images;
-    total.waitSeconds += advanced.waitSeconds;
+    const { seconds, waitSeconds, failure } = advanced;
+    if (advanced.step > from) trainer.stepSeconds = seconds / (advanced.step - from);
+    onPiece({ ...advanced, seconds: seconds + waited, waitSeconds: waitSeconds + waited });
+    if (failure) throw new NightshiftError(failureTypeNamed(failure.name), failure.message);
+    from = advanced.step;
     isOver = advanced.why !== 'reached' || secondsLeft() <= 0;
   }
-  return { ...total, seconds: (performance.now() - startedAt) / 1000 };
 }
 
 async function advancePiece(

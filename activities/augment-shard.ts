@@ -1,11 +1,13 @@
-/** Makes one view of one base shard: each image augmented by f(seed, view, image). */
-import { readFile } from 'node:fs/promises';
+/** Makes one view of one base shard: each image augmented by f(seed, view, image), one after the other. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AugmentedShards, PartInput } from '../contract/stages.ts';
 import { augmentImage } from '../data/augment.ts';
-import { encodeShard, openShard } from '../data/tfrecord.ts';
+import { openShardFile } from '../data/shard-file.ts';
+import { writeShardFile } from '../data/shard-writer.ts';
 import type { ShardSample } from '../data/tfrecord.ts';
 import type { Step } from './durable.ts';
-import { withLocalShards } from './local-shards.ts';
+import { withLocalShard } from './local-shards.ts';
 import type { DataServices } from './services.ts';
 import { makePart, readShardSet } from './stages.ts';
 
@@ -15,24 +17,35 @@ export async function augmentShard(
   step: Step,
 ): Promise<void> {
   const { stage, part } = input;
-  const { base, seed, view, augment } = stage;
-  await makePart(services.store, input, step, async () => {
-    const { classes } = await readShardSet(services.store, base);
-    const samples = await withLocalShards(
-      services,
-      base,
-      step.signal,
-      async ([shard]): Promise<ShardSample[]> => {
-        const records = openShard(await readFile(shard!.path), shard!.path);
-        return Array.from({ length: records.count }, (_, index) => {
-          const record = records.read(index);
-          const { id, image, height } = record;
-          return { ...record, image: augmentImage(image, height, augment, { seed, view, id }) };
-        });
-      },
-      part,
-    );
-    const name = `view-${view}-${String(part).padStart(5, '0')}.tfrecord`;
-    return { name, ...encodeShard(samples, classes.length) };
-  });
+  const { base, view } = stage;
+  const directory = await mkdtemp(join(services.scratch, 'augment-'));
+  try {
+    await makePart(services.store, input, step, async () => {
+      const { classes } = await readShardSet(services.store, base);
+      const name = `view-${view}-${String(part).padStart(5, '0')}.tfrecord`;
+      const path = join(directory, name);
+      const made = await withLocalShard(services, base, part, step.signal, (shard) =>
+        writeShardFile(path, augmented(shard.path, stage), classes.length),
+      );
+      return { name, path, ...made };
+    });
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function* augmented(
+  path: string,
+  { seed, view, augment }: AugmentedShards,
+): AsyncGenerator<ShardSample> {
+  const shard = await openShardFile(path);
+  try {
+    for (let index = 0; index < shard.count; index += 1) {
+      const record = shard.read(index);
+      const { id, image, height } = record;
+      yield { ...record, image: augmentImage(image, height, augment, { seed, view, id }) };
+    }
+  } finally {
+    await shard.close();
+  }
 }

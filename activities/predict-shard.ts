@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { PartInput, Predictions } from '../contract/stages.ts';
 import { fetchBundle, readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import type { Step } from './durable.ts';
-import { withLocalShards } from './local-shards.ts';
+import { withLocalShard } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
 import { makePart, readShardSet } from './stages.ts';
 import { untilStopped } from './trainer-host.ts';
@@ -26,20 +26,15 @@ export async function predictShard(
       const { shards } = await readShardSet(services.store, stage.base);
       await services.trainer.use(program, step.signal, async (trainer) => {
         await loadCheckpoint(services, stage, trainer, directory);
-        await withLocalShards(
-          services,
-          stage.base,
-          step.signal,
-          (local) =>
-            untilStopped(trainer, step.signal, () =>
-              trainer.client.ask({
-                type: 'evaluate',
-                shards: local,
-                records: 'images',
-                rows: { path: rows, classes: stage.classes },
-              }),
-            ),
-          part,
+        await withLocalShard(services, stage.base, part, step.signal, (shard) =>
+          untilStopped(trainer, step.signal, () =>
+            trainer.client.ask({
+              type: 'evaluate',
+              shards: [shard],
+              records: 'images',
+              rows: { path: rows, classes: stage.classes },
+            }),
+          ),
         );
       });
       const { samples, labelCounts } = shards[part]!;

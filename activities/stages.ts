@@ -7,14 +7,14 @@ import {
   splitManifestSchema,
 } from '../contract/manifests.ts';
 import type { Shard, ShardSetManifest, SplitManifest } from '../contract/manifests.ts';
-import { planShards } from '../contract/plan.ts';
+import { planShards, shardBytesIn } from '../contract/plan.ts';
 import type { PlannedShard } from '../contract/plan.ts';
 import type { BaseShards, PartInput, PartedStage, Predictions } from '../contract/stages.ts';
 import { augmentOperationVersion } from '../data/augment.ts';
 import { digestOf } from '../data/digest.ts';
 import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
-import type { Manifest } from '../storage/commit.ts';
+import type { DataFile, Manifest } from '../storage/commit.ts';
 import { readPointer } from '../storage/pointer.ts';
 import { DamagedObject } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
@@ -50,8 +50,9 @@ export async function describeStage(
 ): Promise<StageDescription> {
   switch (stage.kind) {
     case 'base': {
-      const { split, side, imageSize, shardBytes } = stage;
+      const { split, side, imageSize } = stage;
       const { classes, samples } = await readSplit(store, split);
+      const shardBytes = baseShardBytes(stage, samples[side]);
       return {
         ...identify('base-shards/1', { side, imageSize, shardBytes }, [split]),
         classes,
@@ -97,8 +98,13 @@ export async function describeStage(
 
 /** The shards a base stage is cut into. */
 export function planBaseShards(stage: BaseShards, samples: number): PlannedShard[] {
-  return planShards(samples, stage.imageSize ** 2 * 3, stage.shardBytes);
+  return planShards(samples, imageBytes(stage), baseShardBytes(stage, samples));
 }
+
+const imageBytes = ({ imageSize }: BaseShards): number => imageSize ** 2 * 3;
+
+const baseShardBytes = (stage: BaseShards, samples: number): number =>
+  shardBytesIn(samples * imageBytes(stage), stage.shardBytes);
 
 async function modelDigest(store: ObjectStore, { checkpoint }: Predictions): Promise<string> {
   return stateDigest(await readCheckpoint(store, checkpoint));
@@ -127,12 +133,10 @@ export async function required<M extends Manifest>(
 }
 
 /** A part's file, before it is stored. */
-export interface PartFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
+export type PartFile = DataFile & {
   readonly samples: number;
   readonly labelCounts: readonly number[];
-}
+};
 
 /** Makes and commits one part, unless it is there already and verifies. */
 export async function makePart(
@@ -143,10 +147,11 @@ export async function makePart(
 ): Promise<void> {
   const key = partManifestKey(digest, part);
   if (await intact(() => readManifest(store, key, partManifestSchema, { deep: true }))) return;
-  const { name, bytes, samples, labelCounts } = await make();
+  const made = await make();
+  const { samples, labelCounts } = made;
   step.signal.throwIfAborted();
   const prefix = stageDataPrefix(digest, step.attempt);
-  const [file] = await writeData(store, prefix, [{ name, bytes }], { signal: step.signal });
+  const [file] = await writeData(store, prefix, [made], { signal: step.signal });
   const shard: Shard = { ...file!, samples, labelCounts: [...labelCounts] };
   await commitManifest(store, key, partManifestSchema, {
     version: 1,

@@ -15,10 +15,10 @@ import type { Numerics } from '../contract/timeline.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointAt, checkpointsDownFrom } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
-import type { ProgramRequest } from '../model/trainer-messages.ts';
-import { DamagedObject } from '../storage/store.ts';
+import type { Advanced, ProgramRequest } from '../model/trainer-messages.ts';
 import { advanceSteps, mostWaitingUploads, savingInterval } from './advance-steps.ts';
 import type { Step } from './durable.ts';
+import { isOfDamage } from './local-shards.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
 import { durableOf, saveHeldState, savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
@@ -27,7 +27,7 @@ import { heartbeatOf } from './train-heartbeat.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import { withTrainingRecords } from './training-records.ts';
-import type { FeatureMaker, HeldRecords } from './training-records.ts';
+import type { FeatureMaker, TrainingRecords } from './training-records.ts';
 import type { Uploads } from './uploads.ts';
 
 /** Throws `ShardsMissing` and `NumericsDiffer` for the workflow to act on, and `Diverged`. */
@@ -109,8 +109,13 @@ async function trainSegment(
   const loadSeconds = secondsSince(loadingAt);
   await refuseOtherNumerics(uploads, input, trainer, begin.step);
 
-  const total = { images: 0, seconds: 0, busySeconds: 0 };
-  let loss: number | null = null;
+  const total = {
+    step: begin.step,
+    loss: null as number | null,
+    images: 0,
+    seconds: 0,
+    busySeconds: 0,
+  };
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
   const heartbeat = heartbeatOf({ step, uploads, input, begin, intervalSeconds });
   const onSaved = savesOf(services, input, trainer);
@@ -122,43 +127,42 @@ async function trainSegment(
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   trainer.seenStep = begin.step;
-  let reached = begin.step;
-  while (reached < toStep && performance.now() < deadline) {
-    const { epoch } = position(plan, reached);
-    const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
-    const maker = { trainer, step, onEvent };
-    const advanced = await withEpochRecords(services, input, epoch, maker, (held) =>
-      advanceSteps(services, input, step, trainer, {
-        ...{ held, begin, onEvent, fromStep: reached, toStep: target },
-        secondsLeft: () => (deadline - performance.now()) / 1000,
-      }),
-    );
-    reached = advanced.step;
+  const onPiece = (advanced: Advanced): void => {
+    total.loss = advanced.loss ?? total.loss;
+    total.step = advanced.step;
     total.images += advanced.images;
     total.seconds += advanced.seconds;
     total.busySeconds += advanced.seconds - advanced.waitSeconds;
-    loss = advanced.loss;
-    trainer.stateKey = stateKeyOf(input, reached);
+    trainer.stateKey = stateKeyOf(input, total.step);
+  };
+  while (total.step < toStep && performance.now() < deadline) {
+    const { epoch } = position(plan, total.step);
+    const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
+    const maker = { trainer, step, onEvent };
+    await withEpochRecords(services, input, epoch, maker, (records) =>
+      advanceSteps(services, input, step, trainer, {
+        ...{ records, begin, onEvent, onPiece, fromStep: total.step, toStep: target },
+        secondsLeft: () => (deadline - performance.now()) / 1000,
+      }),
+    );
     step.signal.throwIfAborted();
   }
   const validatingAt = performance.now();
   const validation =
-    reached === toStep && isValidated(plan, reached)
+    total.step === toStep && isValidated(plan, total.step)
       ? await validate(services, input, step, trainer, plan, heartbeat)
       : null;
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   // Whoever asks for a state that was reached before wants it from the store.
   const isAskedAgain = input.reachedStep === toStep;
   if (isAskedAgain) await saveHeldState(services, input, trainer);
-  if (reached === plan.steps || isAskedAgain) await uploads.settled(run);
+  if (total.step === plan.steps || isAskedAgain) await uploads.settled(run);
   trainer.leave = () => saveHeldState(services, input, trainer);
-  const durable = durableOf(uploads, input, begin, reached);
+  const durable = durableOf(uploads, input, begin, total.step);
   return {
-    step: reached,
-    checkpoint: checkpointAt(inputs, timeline, reached),
-    loadedStep: begin.warm ? null : begin.step,
-    loss,
     ...total,
+    checkpoint: checkpointAt(inputs, timeline, total.step),
+    loadedStep: begin.warm ? null : begin.step,
     validation,
     durableStep: durable.step,
     durableAt: durable.at,
@@ -206,13 +210,13 @@ async function withEpochRecords<T>(
   { inputs }: TrainStepsInput,
   epoch: number,
   maker: FeatureMaker,
-  work: (held: HeldRecords) => Promise<T>,
+  work: (read: TrainingRecords) => Promise<T>,
 ): Promise<T> {
   const { digest } = await describeStage(services.store, augmentedShards(inputs, epoch));
   try {
     return await withTrainingRecords(services, inputs, digest, 'train', maker, work);
   } catch (error) {
-    if (!(error instanceof DamagedObject)) throw error;
+    if (!isOfDamage(error)) throw error;
     throw new NightshiftError('ShardsMissing', `the shards of epoch ${epoch + 1} are not whole`, {
       cause: error,
       details: { epoch },
@@ -230,9 +234,9 @@ async function validate(
 ): Promise<Validation> {
   const { validation } = inputs;
   const maker = { trainer, step, onEvent };
-  return withTrainingRecords(services, inputs, validation, 'validation', maker, async (held) => {
+  return withTrainingRecords(services, inputs, validation, 'validation', maker, async (read) => {
     const answer = await untilStopped(trainer, step.signal, () =>
-      trainer.client.ask({ type: 'evaluate', ...held }, onEvent),
+      trainer.client.ask({ type: 'evaluate', ...read }, onEvent),
     );
     if (answer.type !== 'evaluated') throw new Error(`unexpected answer '${answer.type}'`);
     const { loss, accuracy, top5 } = answer.evaluation;

@@ -2,6 +2,7 @@
 import { startTrainer } from '../model/trainer-client.ts';
 import type { TrainerClient } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
+import type { FetchFile } from '../model/wanted-shards.ts';
 
 /** A trainer and the key of the state it holds; whoever changes the state sets the key. */
 export interface WarmTrainer {
@@ -40,8 +41,8 @@ export interface TrainerHost {
   close(): Promise<void>;
 }
 
-/** `script`: the module that the trainer's process runs. */
-export function openTrainerHost(script: URL): TrainerHost {
+/** `script`: the module that the trainer's process runs; `fetch`: how it has the stored shards it reads. */
+export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
   let queue: Promise<unknown> = Promise.resolve();
   let warm: (WarmTrainer & { readonly program: string }) | undefined;
 
@@ -53,7 +54,7 @@ export function openTrainerHost(script: URL): TrainerHost {
     if (there) return there;
     await close();
     const program = JSON.stringify(request);
-    warm = { client: await startTrainer(script, request), stateKey: undefined, program };
+    warm = { client: await startTrainer(script, request, fetch), stateKey: undefined, program };
     return warm;
   };
 

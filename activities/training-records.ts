@@ -8,10 +8,9 @@ import { join } from 'node:path';
 import { featuresKept } from '../contract/stages.ts';
 import type { FeatureShards, TrainingInputs } from '../contract/stages.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
-import type { LocalShard, RecordKind } from '../model/trainer-messages.ts';
-import { DamagedObject } from '../storage/store.ts';
+import type { LocalShard, RecordKind, StoredShard } from '../model/trainer-messages.ts';
 import type { Step } from './durable.ts';
-import { withLocalShards } from './local-shards.ts';
+import { isOfDamage, storedShards, withLocalShard } from './local-shards.ts';
 import { openStage } from './open-stage.ts';
 import { sealStage } from './seal-stage.ts';
 import type { ModelServices } from './services.ts';
@@ -19,9 +18,9 @@ import { describeStage, makePart, readShardSet } from './stages.ts';
 import { untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 
-export interface HeldRecords {
+export interface TrainingRecords {
   readonly records: RecordKind;
-  readonly shards: readonly LocalShard[];
+  readonly shards: readonly StoredShard[];
 }
 
 /** Who computes features that are missing: a trainer that holds any state of the run. */
@@ -31,30 +30,32 @@ export interface FeatureMaker {
   readonly onEvent: (event: TrainerEvent) => void;
 }
 
-/** Calls `work` with local copies of the records to train on, or validate by, of the shards `images`. */
+/**
+ * Calls `work` with the records to train on, or validate by, of the shards `images`. Where features
+ * turn out to be damaged on the way they are made again, and so is the call: it is to go on where
+ * it was.
+ */
 export async function withTrainingRecords<T>(
   services: ModelServices,
   inputs: TrainingInputs,
   images: string,
   side: 'train' | 'validation',
   maker: FeatureMaker,
-  work: (held: HeldRecords) => Promise<T>,
+  work: (read: TrainingRecords) => Promise<T>,
 ): Promise<T> {
-  const { signal } = maker.step;
+  const { store } = services;
   if (!featuresKept(inputs.config)[side]) {
-    return withLocalShards(services, images, signal, (shards) =>
-      work({ records: 'images', shards }),
-    );
+    return work({ records: 'images', shards: await storedShards(store, images) });
   }
   const stage = featuresOf(inputs, images, maker.trainer);
   const { digest, sealed } = await openStage(services, stage, maker.step);
-  const withFeatures = (): Promise<T> =>
-    withLocalShards(services, digest, signal, (shards) => work({ records: 'features', shards }));
+  const withFeatures = async (): Promise<T> =>
+    work({ records: 'features', shards: await storedShards(store, digest) });
   if (!sealed) await makeFeatures(services, stage, maker);
   try {
     return await withFeatures();
   } catch (error) {
-    if (!(error instanceof DamagedObject)) throw error;
+    if (!isOfDamage(error)) throw error;
     // They are there in their sizes, but with other bytes: each part is looked at now.
     await makeFeatures(services, stage, maker);
     return withFeatures();
@@ -86,15 +87,15 @@ async function makeFeatures(
   const { step } = maker;
   const { digest } = await describeStage(store, stage);
   const { shards } = await readShardSet(store, stage.images);
-  await withLocalShards(services, stage.images, step.signal, async (local) => {
-    for (const [part, { samples, labelCounts }] of shards.entries()) {
-      await makePart(store, { stage, digest, part }, step, async () => {
-        const name = `features-${String(part).padStart(5, '0')}.tfrecord`;
-        const bytes = await extract(services.scratch, local[part]!, maker);
-        return { name, bytes, samples, labelCounts };
-      });
-    }
-  });
+  for (const [part, { samples, labelCounts }] of shards.entries()) {
+    await makePart(store, { stage, digest, part }, step, async () => {
+      const name = `features-${String(part).padStart(5, '0')}.tfrecord`;
+      const bytes = await withLocalShard(services, stage.images, part, step.signal, (shard) =>
+        extract(services.scratch, shard, maker),
+      );
+      return { name, bytes, samples, labelCounts };
+    });
+  }
   await sealStage(services, stage, step);
 }
 

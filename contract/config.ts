@@ -35,8 +35,8 @@ const datasetSchema = z.strictObject({
   limit: count.optional(),
   /** Fractions of the samples of each class; a sample's side depends on its content alone. */
   split: splitSchema.prefault({}),
-  /** Upper bound of one shard file, in bytes of image data. */
-  shardBytes: count.default(8 * 1024 * 1024),
+  /** Upper bound of one shard file, in bytes of image data; less where that makes under 16 shards a side, but not under 8 MiB. */
+  shardBytes: count.default(128 * 1024 * 1024),
 });
 
 const augmentSchema = z.strictObject({

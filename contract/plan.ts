@@ -7,6 +7,16 @@ export interface PlannedShard {
   readonly count: number;
 }
 
+/** A window of the training order has so many to mix twice over, and several workers have some each. */
+const shardsWanted = 16;
+/** But smaller ones than this cost more than they bring. */
+const leastShardBytes = 8 * 1024 * 1024;
+
+/** The bound of a shard in a set of `bytes`: `most`, and less in sets that would not make enough shards. */
+export function shardBytesIn(bytes: number, most: number): number {
+  return Math.min(most, Math.max(leastShardBytes, Math.ceil(bytes / shardsWanted)));
+}
+
 /** Cuts `samples` records of `bytesPerSample` bytes into equal shards of at most `shardBytes` (and at least one record). */
 export function planShards(
   samples: number,

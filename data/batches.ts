@@ -6,8 +6,8 @@ import { extname } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
 export interface BatchesRequest {
-  /** Local shard files, in the stage's order. They may be unlinked once the first batch is there. */
-  readonly shards: readonly { readonly path: string; readonly samples: number }[];
+  /** Records of each shard, in the stage's order. */
+  readonly shardSamples: readonly number[];
   /** The epoch's order; without it, records as they are stored. */
   readonly shuffle?: { readonly seed: number; readonly epoch: number };
   readonly batchSize: number;
@@ -16,6 +16,21 @@ export interface BatchesRequest {
   /** Bytes of one image: height x width x 3; of its features, 4 each. */
   readonly imageBytes: number;
 }
+
+/** A shard's file on local disk. */
+export interface HeldFile {
+  readonly path: string;
+  /** It has been read, or will not be. */
+  release(): void;
+}
+
+/** Brings a shard's file when its turn is near; its failure is that of the batch that needs it. */
+export type FetchShard = (shard: number) => Promise<HeldFile>;
+
+/** Of shards that are on local disk, and stay there. */
+export const filesAt =
+  (paths: readonly string[]): FetchShard =>
+  async (shard) => ({ path: paths[shard]!, release: () => undefined });
 
 export interface Batch {
   /** uint8 [B, H, W, 3], or the bytes of features, float32 [B, N] */
@@ -30,9 +45,13 @@ export interface Batch {
 }
 
 export interface Batches {
-  /** The next batch; the last one is smaller, and undefined comes after it. Throws what went wrong in reading, `DamagedObject` by its name. */
-  next(): Promise<Batch | undefined>;
-  close(): Promise<void>;
+  /**
+   * The next batch; the last one is smaller, and undefined comes after it. Throws what went wrong in
+   * reading, by its name, and the signal's reason while it waits.
+   */
+  next(signal?: AbortSignal): Promise<Batch | undefined>;
+  /** Lets go of all shards. */
+  close(): void;
 }
 
 /** Memory of one batch: it belongs to one thread at a time. */
@@ -41,8 +60,21 @@ export interface BatchMemory {
   readonly labels: ArrayBuffer;
 }
 
-/** What the thread answers: a batch, the end of the order, or what went wrong. */
+/** What the thread is told: memory to fill, a shard's file, or why there is none. */
+export type ToBatchThread =
+  | { readonly type: 'memory'; readonly memory: BatchMemory }
+  | { readonly type: 'shard'; readonly shard: number; readonly path: string }
+  | {
+      readonly type: 'no-shard';
+      readonly shard: number;
+      readonly name: string;
+      readonly message: string;
+    };
+
+/** What it says: which shards it wants and has read; a batch, the end of the order, or what went wrong. */
 export type FromBatchThread =
+  | { readonly type: 'wants'; readonly shard: number }
+  | { readonly type: 'passed'; readonly shard: number }
   | { readonly type: 'batch'; readonly memory: BatchMemory; readonly ids: readonly string[] }
   | { readonly type: 'end' }
   | { readonly type: 'failed'; readonly name: string; readonly message: string };
@@ -50,27 +82,57 @@ export type FromBatchThread =
 /** One with the trainer, the others ready or being filled. */
 const batchesInMemory = 4;
 
-export function openBatches(request: BatchesRequest): Batches {
+export function openBatches(request: BatchesRequest, fetch: FetchShard): Batches {
   const { batchSize, imageBytes } = request;
   const { port1: port, port2 } = new MessageChannel();
   batchThread().postMessage({ request, port: port2 }, [port2]);
+  const tell = (message: ToBatchThread, moved: ArrayBuffer[] = []): void =>
+    port.postMessage(message, moved);
   const lend = (memory: BatchMemory): void =>
-    port.postMessage(memory, [memory.images, memory.labels]);
+    tell({ type: 'memory', memory }, [memory.images, memory.labels]);
   for (let count = 0; count < batchesInMemory; count += 1) {
     const images = new ArrayBuffer(batchSize * imageBytes);
     lend({ images, labels: new ArrayBuffer(batchSize * Int32Array.BYTES_PER_ELEMENT) });
   }
 
-  const answers: FromBatchThread[] = [];
-  let wake: (() => void) | undefined;
-  port.on('message', (answer: FromBatchThread) => {
-    answers.push(answer);
-    wake?.();
+  const held = new Map<number, HeldFile>();
+  let closed = false;
+  const bring = async (shard: number): Promise<void> => {
+    try {
+      const file = await fetch(shard);
+      if (closed) return file.release();
+      held.set(shard, file);
+      tell({ type: 'shard', shard, path: file.path });
+    } catch (error) {
+      const { name, message } = error as Error;
+      tell({ type: 'no-shard', shard, name, message });
+    }
+  };
+
+  const answers: Exclude<FromBatchThread, { type: 'wants' | 'passed' }>[] = [];
+  let wake = (): void => undefined;
+  const woken = async (signal?: AbortSignal): Promise<void> => {
+    const waiting = new Promise<void>((resolve) => (wake = resolve));
+    signal?.addEventListener('abort', wake);
+    await waiting;
+    signal?.removeEventListener('abort', wake);
+  };
+  port.on('message', (message: FromBatchThread) => {
+    if (message.type === 'wants') return void bring(message.shard);
+    if (message.type === 'passed') {
+      held.get(message.shard)?.release();
+      return void held.delete(message.shard);
+    }
+    answers.push(message);
+    wake();
   });
   return {
-    async next() {
+    async next(signal) {
       const askedAt = performance.now();
-      while (answers.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      while (answers.length === 0) {
+        signal?.throwIfAborted();
+        await woken(signal);
+      }
       const answer = answers[0]!;
       if (answer.type === 'failed') {
         throw Object.assign(new Error(answer.message), { name: answer.name });
@@ -86,7 +148,11 @@ export function openBatches(request: BatchesRequest): Batches {
         release: () => lend(memory),
       };
     },
-    close: async () => port.close(),
+    close() {
+      closed = true;
+      port.close();
+      for (const file of held.values()) file.release();
+    },
   };
 }
 

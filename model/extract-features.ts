@@ -3,7 +3,7 @@
  * shard's order, so many at a time: which of them are computed together decides the last bits.
  */
 import { writeFile } from 'node:fs/promises';
-import { openBatches } from '../data/batches.ts';
+import { filesAt, openBatches } from '../data/batches.ts';
 import { encodeShard } from '../data/tfrecord.ts';
 import type { ShardSample } from '../data/tfrecord.ts';
 import type { Program } from './program.ts';
@@ -19,12 +19,15 @@ export async function extractFeatures(
   { shard, path }: { readonly shard: LocalShard; readonly path: string },
   onBatch: (seconds: number) => void = () => undefined,
 ): Promise<void> {
-  const batches = openBatches({
-    shards: [shard],
-    batchSize: extractionBatchSize,
-    fromPosition: 0,
-    imageBytes: recordBytes('images', program),
-  });
+  const batches = openBatches(
+    {
+      shardSamples: [shard.samples],
+      batchSize: extractionBatchSize,
+      fromPosition: 0,
+      imageBytes: recordBytes('images', program),
+    },
+    filesAt([shard.path]),
+  );
   const { featureCount: width } = program;
   const bytes = recordBytes('features', program);
   const samples: ShardSample[] = [];
@@ -45,7 +48,7 @@ export async function extractFeatures(
       await new Promise(setImmediate);
     }
   } finally {
-    await batches.close();
+    batches.close();
   }
   await writeFile(path, encodeShard(samples, classes).bytes);
 }

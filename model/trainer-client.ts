@@ -6,12 +6,14 @@ import type { Numerics } from '../contract/timeline.ts';
 import { deathOf, kernelKills } from './out-of-memory.ts';
 import { trainerEnvironment } from './trainer-environment.ts';
 import type { FromTrainer, ProgramRequest, ToTrainer } from './trainer-messages.ts';
+import { bringWanted, isWant } from './wanted-shards.ts';
+import type { FetchFile } from './wanted-shards.ts';
 
 /** Longer than any step or first compilation takes; a trainer silent for longer hangs, and is killed. */
 const silenceLimitMs = 15 * 60_000;
 
 /** The messages that end a request. */
-type Answer = Exclude<FromTrainer, TrainerEvent | { type: 'failed' }>;
+type Answer = Exclude<FromTrainer, TrainerEvent | { type: 'failed' | 'wants' | 'passed' }>;
 export type TrainerEvent = Extract<
   FromTrainer,
   { type: 'step' | 'saved' | 'evaluating' | 'extracting' }
@@ -32,9 +34,17 @@ export interface TrainerClient {
   kill(): void;
 }
 
-/** Starts a trainer (the module `script`) for one program. Throws `TrainerDied` when it ends before it is ready. */
-export async function startTrainer(script: URL, program: ProgramRequest): Promise<TrainerClient> {
+/**
+ * Starts a trainer (the module `script`) for one program; stored shards that it reads are had by
+ * `fetch`. Throws `TrainerDied` when it ends before it is ready.
+ */
+export async function startTrainer(
+  script: URL,
+  program: ProgramRequest,
+  fetch: FetchFile,
+): Promise<TrainerClient> {
   const child = forkTrainer(script);
+  bringWanted(child, fetch);
   const ask = asker(child, program);
   const answer = await ask({ type: 'program', request: program }).catch((error: unknown) => {
     child.kill('SIGKILL');
@@ -109,6 +119,7 @@ function asker(child: ChildProcess, program?: ProgramRequest): TrainerClient['as
         clearTimeout(silence);
         silence = setTimeout(onSilence, silenceLimitMs);
         const message = raw as FromTrainer;
+        if (isWant(message)) return;
         if (message.type === 'failed') finish(() => reject(failureOf(message)));
         else if (isEvent(message)) onEvent?.(message);
         else finish(() => resolve(message));

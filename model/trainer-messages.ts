@@ -1,5 +1,6 @@
 /** What the trainer's process and its parent say to each other. */
 import type { Config } from '../contract/config.ts';
+import type { StoredFile } from '../contract/manifests.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Conventions } from '../contract/weights.ts';
@@ -19,6 +20,11 @@ export interface LocalShard {
   readonly samples: number;
 }
 
+/** A shard in the store: the trainer wants its file when its turn is near. */
+export type StoredShard = StoredFile & { readonly samples: number };
+
+export type TrainerShard = LocalShard | StoredShard;
+
 /** What a shard's records hold: images, or what the backbone made of them. */
 export type RecordKind = 'images' | 'features';
 
@@ -37,7 +43,7 @@ export interface AdvanceRequest {
   readonly toStep: number;
   /** Hand back after this many seconds, at the next step's end. */
   readonly seconds: number;
-  readonly shards: readonly LocalShard[];
+  readonly shards: readonly TrainerShard[];
   readonly records: RecordKind;
   /** Save after these steps (ascending), and where the loop ends early, each into a folder of its own: `statePrefix`, a dash and the step. */
   readonly saveAt: readonly number[];
@@ -55,7 +61,7 @@ export type ToTrainer =
   | { readonly type: 'save'; readonly statePrefix: string }
   | {
       readonly type: 'evaluate';
-      readonly shards: readonly LocalShard[];
+      readonly shards: readonly TrainerShard[];
       readonly records: RecordKind;
       /** Write a JSON Lines row a sample to this file. */
       readonly rows?: { readonly path: string; readonly classes: readonly string[] };
@@ -66,6 +72,9 @@ export type ToTrainer =
       /** Write the features of the shard's images to this file: a shard too. */
       readonly path: string;
     }
+  /** The local file of a shard that it wants, or why there is none. */
+  | { readonly type: 'shard'; readonly id: number; readonly path: string }
+  | { readonly type: 'no-shard'; readonly id: number; readonly failure: ShardFailure }
   /** Finish the step and save, or give up the evaluation or extraction; hand back. */
   | { readonly type: 'stop' };
 
@@ -94,12 +103,20 @@ export interface SavedState {
   readonly stallMs: number;
 }
 
-/** Where the loop ended, and why: the step asked for, the slice of time, or a stop. */
+/** An error by its type. */
+export interface ShardFailure {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** Where the loop ended, and why: the step asked for, the slice of time, a stop, or records that can't be had. */
 export interface Advanced {
   readonly step: number;
   /** Of the last step; null when none was taken. */
   readonly loss: number | null;
-  readonly why: 'reached' | 'slice' | 'stopped';
+  readonly why: 'reached' | 'slice' | 'stopped' | 'starved';
+  /** Why there are no more records, where it starved. */
+  readonly failure?: ShardFailure;
   readonly images: number;
   /** All of the loop, waiting and saving included. */
   readonly seconds: number;
@@ -115,6 +132,9 @@ export type FromTrainer =
       readonly featureGraph: string;
     }
   | { readonly type: 'done' }
+  /** At any time, whatever it was asked: it wants a shard's local file, known by this number, or has read it. */
+  | { readonly type: 'wants'; readonly id: number; readonly file: StoredFile }
+  | { readonly type: 'passed'; readonly id: number }
   | ({ readonly type: 'step' } & StepEvent)
   | { readonly type: 'saved'; readonly saved: SavedState }
   | ({ readonly type: 'advanced' } & Advanced)

@@ -4,7 +4,7 @@ import type { Numerics } from '../contract/timeline.ts';
 import { NightshiftError, failureTypeOf } from '../contract/failures.ts';
 import { position } from '../contract/plan.ts';
 import { openBatches, prepareBatches } from '../data/batches.ts';
-import type { Batches } from '../data/batches.ts';
+import type { Batches, FetchShard } from '../data/batches.ts';
 import { extractFeatures } from './extract-features.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
@@ -21,10 +21,17 @@ import type {
   FromTrainer,
   ProgramRequest,
   ToTrainer,
+  TrainerShard,
 } from './trainer-messages.ts';
+import { openWantedShards } from './wanted-shards.ts';
+
+/** What is answered, one after the other. */
+export type Request = Exclude<ToTrainer, { type: 'stop' | 'shard' | 'no-shard' }>;
 
 export interface TrainerSession {
-  answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<FromTrainer>;
+  answer(message: Request): Promise<FromTrainer>;
+  /** Takes a shard that it wants, at any time. */
+  take(message: Extract<ToTrainer, { type: 'shard' | 'no-shard' }>): void;
   /** Ends what is under way after its batch: training saves, anything else throws `WorkerShutdown`. */
   stop(): void;
 }
@@ -38,7 +45,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
   let open: { key: string; batches: Batches } | undefined;
   /** What was done since the last saved state; undefined once another state was loaded. */
   let record: StepRecord | undefined;
-  let stopping = false;
+  let stopping = new AbortController();
+  const wanted = openWantedShards(emit);
 
   const current = (): { request: ProgramRequest; program: Program } => {
     if (!opened) throw new Error('the trainer has no program yet');
@@ -48,23 +56,26 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     const { plan, seed, fromStep, shards, records } = request;
     const key = batchesKey(request, fromStep);
     if (open?.key === key) return open.batches;
-    await open?.batches.close();
+    open?.batches.close();
     const { epoch, sampleInEpoch } = position(plan, fromStep);
-    open = {
-      key,
-      batches: openBatches({
-        shards,
+    const batches = openBatches(
+      {
+        shardSamples: samplesOf(shards),
         shuffle: { seed, epoch },
         batchSize: plan.batchSize,
         fromPosition: sampleInEpoch,
         imageBytes: recordBytes(records, current().program),
-      }),
-    };
-    return open.batches;
+      },
+      wanted.of(shards),
+    );
+    open = { key, batches };
+    return batches;
   };
 
   return {
-    stop: () => void (stopping = true),
+    stop: () =>
+      stopping.abort(new NightshiftError('WorkerShutdown', 'the trainer was told to stop')),
+    take: (message) => wanted.take(message),
     async answer(message) {
       try {
         return await respond(message);
@@ -77,7 +88,9 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     },
   };
 
-  async function respond(message: Parameters<TrainerSession['answer']>[0]): Promise<FromTrainer> {
+  async function respond(message: Request): Promise<FromTrainer> {
+    stopping = new AbortController();
+    const stop = stopping.signal;
     switch (message.type) {
       case 'look-for-gpu':
         return { type: 'looked-for-gpu', found: usesGpu };
@@ -96,7 +109,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         const { source } = message;
         record = undefined;
         // Another state may be another run's, whose shards are others.
-        await open?.batches.close();
+        open?.batches.close();
         open = undefined;
         if (source.kind === 'checkpoint') program.restore(source.prefix);
         else {
@@ -107,15 +120,15 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
       }
       case 'advance': {
         const { request } = message;
-        stopping = false;
         const batches = await batchesFor(request);
         record ??= openRecord(request.fromStep);
         const advanced = await advance(current().program, batches, record, request, {
-          stopped: () => stopping,
+          stop,
           onStep: (event) => emit({ type: 'step', ...event }),
           onSaved: (saved) => emit({ type: 'saved', saved }),
         });
-        open = { key: batchesKey(request, advanced.step), batches };
+        if (advanced.failure) batches.close();
+        open = advanced.failure ? undefined : { key: batchesKey(request, advanced.step), batches };
         return { type: 'advanced', ...advanced };
       }
       case 'save': {
@@ -125,18 +138,16 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
       }
       case 'evaluate': {
         const { request, program } = current();
-        stopping = false;
-        const evaluation = await evaluate(program, request, message, (samples) => {
-          if (stopping) throw new NightshiftError('WorkerShutdown', 'the evaluation was stopped');
-          emit({ type: 'evaluating', samples });
-        });
+        const fetch = wanted.of(message.shards);
+        const evaluation = await evaluate(program, request, message, fetch, stop, (samples) =>
+          emit({ type: 'evaluating', samples }),
+        );
         return { type: 'evaluated', evaluation };
       }
       case 'extract': {
         const { request, program } = current();
-        stopping = false;
         await extractFeatures(program, request.classes, message, (seconds) => {
-          if (stopping) throw new NightshiftError('WorkerShutdown', 'the extraction was stopped');
+          stop.throwIfAborted();
           emit({ type: 'extracting', seconds });
         });
         return { type: 'done' };
@@ -180,26 +191,35 @@ function numericsOf(program: Program, request: ProgramRequest): Numerics {
 /** Names the batches that stand at a step: other shards, or another place in them, are others. */
 function batchesKey({ plan, seed, shards, fromStep }: AdvanceRequest, step: number): string {
   const { epoch } = position(plan, fromStep);
-  return JSON.stringify({ epoch, seed, step, samples: shards.map(({ samples }) => samples) });
+  return JSON.stringify({ epoch, seed, step, samples: samplesOf(shards) });
 }
+
+const samplesOf = (shards: readonly TrainerShard[]): number[] =>
+  shards.map(({ samples }) => samples);
 
 /** Evaluates every record once; with `rows`, writes what the model made of each. */
 async function evaluate(
   program: Program,
   request: ProgramRequest,
   { shards, records, rows }: Extract<ToTrainer, { type: 'evaluate' }>,
+  fetch: FetchShard,
+  stop: AbortSignal,
   onBatch: (samples: number) => void,
 ): Promise<Evaluation> {
-  const batches = openBatches({
-    shards,
-    batchSize: Math.min(evaluationBatchSize, request.training.microBatchSize ?? Infinity),
-    fromPosition: 0,
-    imageBytes: recordBytes(records, program),
-  });
+  const batches = openBatches(
+    {
+      shardSamples: samplesOf(shards),
+      batchSize: Math.min(evaluationBatchSize, request.training.microBatchSize ?? Infinity),
+      fromPosition: 0,
+      imageBytes: recordBytes(records, program),
+    },
+    fetch,
+  );
   const lines: string[] = [];
   const sums = { samples: 0, loss: 0, accuracy: 0, top5: 0 };
   try {
-    for (let batch = await batches.next(); batch; batch = await batches.next()) {
+    for (let batch = await batches.next(stop); batch; batch = await batches.next(stop)) {
+      stop.throwIfAborted();
       const evaluated = program.evaluate(inputOf(batch, records));
       sums.samples += batch.labels.length;
       sums.loss += evaluated.lossSum;
@@ -221,7 +241,7 @@ async function evaluate(
       await new Promise(setImmediate);
     }
   } finally {
-    await batches.close();
+    batches.close();
   }
   if (rows) await writeFile(rows.path, lines.join(''));
   const { samples } = sums;

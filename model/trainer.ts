@@ -8,11 +8,17 @@ import { bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { learningRateAt } from './learning-rate.ts';
 import type { Program } from './program.ts';
 import { inputOf } from './records.ts';
-import type { AdvanceRequest, Advanced, SavedState, StepEvent } from './trainer-messages.ts';
+import type {
+  AdvanceRequest,
+  Advanced,
+  SavedState,
+  ShardFailure,
+  StepEvent,
+} from './trainer-messages.ts';
 
 export interface LoopControl {
-  /** Asked between two steps: true ends the loop, the state saved. */
-  stopped(): boolean;
+  /** Ends the loop between two steps, the state saved. */
+  readonly stop: AbortSignal;
   onStep(event: StepEvent): void;
   onSaved(saved: SavedState): void;
 }
@@ -35,7 +41,8 @@ export const openRecord = (sinceStep: number): StepRecord => ({
 });
 
 /**
- * Takes the steps of `request`; `batches` begin at its first one. Throws `Diverged` at the first
+ * Takes the steps of `request`; `batches` begin at its first one. Where records can't be had the
+ * state is saved, and the caller told. Throws `Diverged` at the first
  * loss that is not finite: that of the weights before the step, which may have been saved.
  */
 export async function advance(
@@ -46,6 +53,7 @@ export async function advance(
   control: LoopControl,
 ): Promise<Advanced> {
   const { plan, training, timeline, seed, fromStep, toStep, statePrefix } = request;
+  const { stop } = control;
   const saveAt = new Set(request.saveAt);
   const startedAt = performance.now();
   const seconds = (): number => (performance.now() - startedAt) / 1000;
@@ -53,6 +61,7 @@ export async function advance(
   let loss: number | null = null;
   let images = 0;
   let waitMs = 0;
+  let failure: ShardFailure | undefined;
 
   const save = (): void => {
     const saved = saveRecord(program, record, statePrefix);
@@ -62,8 +71,12 @@ export async function advance(
     saveAt.has(step) || performance.now() - record.savedAtMs >= 1000 * request.saveEverySeconds;
   // At least one: a slice that preparations used up must still get on.
   const hasTime = (): boolean => step === fromStep || seconds() < request.seconds;
-  while (step < toStep && !control.stopped() && hasTime()) {
-    const batch = await batches.next();
+  while (step < toStep && !stop.aborted && hasTime()) {
+    const batch = await batches.next(stop).catch(({ name, message }: Error) => {
+      if (!stop.aborted) failure = { name, message };
+      return 'none' as const;
+    });
+    if (batch === 'none') break;
     if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
     const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
     const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
@@ -81,9 +94,18 @@ export async function advance(
     // Lets the parent's messages in.
     await new Promise(setImmediate);
   }
-  const why = step === toStep ? 'reached' : control.stopped() ? 'stopped' : 'slice';
+  const early = failure ? 'starved' : stop.aborted ? 'stopped' : 'slice';
+  const why = step === toStep ? 'reached' : early;
   if (why !== 'reached') save();
-  return { step, loss, why, images, seconds: seconds(), waitSeconds: waitMs / 1000 };
+  const came: Advanced = {
+    step,
+    loss,
+    why,
+    images,
+    seconds: seconds(),
+    waitSeconds: waitMs / 1000,
+  };
+  return failure ? { ...came, failure } : came;
 }
 
 /**

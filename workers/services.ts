@@ -70,7 +70,10 @@ const remove = (path: string): Promise<void> => rm(path, { recursive: true, forc
 
 export async function openModelServices(settings: Settings): Promise<Opened<ModelServices>> {
   const data = await openDataServices(settings);
-  const trainer = openTrainerHost(trainerScript);
+  const { store, cache } = data;
+  const trainer = openTrainerHost(trainerScript, (file, signal) =>
+    cache.fetch(file, store, { signal }),
+  );
   const uploads = openUploads();
   return {
     ...data,

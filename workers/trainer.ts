@@ -3,6 +3,8 @@ import { failureTypeOf } from '../contract/failures.ts';
 import { trainerTitle } from '../contract/trainer-title.ts';
 import type { FromTrainer, ToTrainer } from '../model/trainer-messages.ts';
 import { openTrainerSession } from '../model/trainer-session.ts';
+import type { Request } from '../model/trainer-session.ts';
+import { isBrought } from '../model/wanted-shards.ts';
 
 const send = (message: FromTrainer): void => {
   if (message.type === 'step') process.title = trainerTitle(message.step);
@@ -18,10 +20,11 @@ const session = openTrainerSession(send);
 let queue: Promise<void> = Promise.resolve();
 process.on('message', (message: ToTrainer) => {
   if (message.type === 'stop') session.stop();
+  else if (isBrought(message)) session.take(message);
   else queue = queue.then(() => answer(message));
 });
 
-async function answer(message: Exclude<ToTrainer, { type: 'stop' }>): Promise<void> {
+async function answer(message: Request): Promise<void> {
   try {
     send(await session.answer(message));
   } catch (error) {

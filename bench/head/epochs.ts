@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { configSchema } from '../../contract/config.ts';
 import { fromScratch } from '../../contract/weights.ts';
-import { planShards, planTraining } from '../../contract/plan.ts';
+import { planShards, planTraining, shardBytesIn } from '../../contract/plan.ts';
 import { encodeShard } from '../../data/tfrecord.ts';
 import { openTrainerSession } from '../../model/trainer-session.ts';
 import type { LocalShard } from '../../model/trainer-messages.ts';
@@ -79,7 +79,8 @@ process.exit();
 /** Shards as a run cuts them. */
 function writeImages(): LocalShard[] {
   const bytes = spec.size ** 2 * 3;
-  return planShards(spec.images, bytes, dataset.shardBytes).map(({ index, first, count }) => {
+  const shardBytes = shardBytesIn(spec.images * bytes, dataset.shardBytes);
+  return planShards(spec.images, bytes, shardBytes).map(({ index, first, count }) => {
     const path = join(folder, `${index}.tfrecord`);
     const samples = Array.from({ length: count }, (_, record) => ({
       id: `made/${first + record}`,

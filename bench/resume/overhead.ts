@@ -134,7 +134,9 @@ async function runBare(
   const { training, seed } = inputs.config;
   const plan = planTraining(inputs.samples, training);
   const script = new URL('../../workers/trainer.ts', import.meta.url);
-  const trainer = await startTrainer(script, programOf(inputs));
+  const trainer = await startTrainer(script, programOf(inputs), () => {
+    throw new Error('its shards are here');
+  });
   const stallsMs: number[] = [];
   let [firstAt, lastAt] = [0, 0];
   const advance = async (fromStep: number, toStep: number, saveAt: number[]): Promise<void> => {

@@ -60,7 +60,9 @@ test('a trainer that crashes in native code is named with its signal, and tried 
   t.after(() => rm(folder, { recursive: true }));
   const script = join(folder, 'crash.mjs');
   await writeFile(script, 'process.kill(process.pid, "SIGSEGV")');
-  const died = await startTrainer(pathToFileURL(script), programOf(trainingInputs())).then(
+  const died = await startTrainer(pathToFileURL(script), programOf(trainingInputs()), () =>
+    assert.fail('it reads no shards'),
+  ).then(
     () => undefined,
     (error: unknown) => error,
   );

@@ -20,6 +20,8 @@ export interface FakeTrainer extends TrainerHost {
   die(): void;
   /** Dies once after so many steps, before it takes the next one or evaluates. */
   dieAfter(step: number): void;
+  /** Once, after so many steps, finds that its next records are damaged. */
+  starveAfter(step: number): void;
   /** The loss of the step after this one will not be a number. */
   divergeAfter(step: number): void;
 }
@@ -35,6 +37,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   /** The steps since the last saved state. */
   let losses: number[] = [];
   let divergesAfter = Infinity;
+  let starvesAfter: number | undefined;
   const deaths = new Set<number>();
   const asked: ToTrainer[] = [];
 
@@ -104,18 +107,24 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     if (state.step !== fromStep) {
       throw new Error(`the state is that of step ${state.step}, not ${fromStep}`);
     }
-    while (state.step < toStep) {
+    while (state.step < toStep && state.step !== starvesAfter) {
       take(request.request);
       const { step } = state;
       onEvent({ type: 'step', step, loss: 1, learningRate: 0.1, imagesPerSecond: 1 });
       if (saveAt.includes(step)) onEvent(save(statePrefix));
     }
-    const images = toStep - fromStep;
+    const images = state.step - fromStep;
+    const starved = state.step < toStep;
+    if (starved) {
+      starvesAfter = undefined;
+      if (losses.length > 0) onEvent(save(statePrefix));
+    }
     return {
       type: 'advanced',
       step: state.step,
       loss: 1,
-      why: 'reached',
+      why: starved ? 'starved' : 'reached',
+      ...(starved && { failure: { name: 'DamagedObject', message: 's3://b/k: is missing' } }),
       images,
       seconds: 1,
       waitSeconds: 0,
@@ -143,6 +152,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       return state.step;
     },
     dieAfter: (step) => void deaths.add(step),
+    starveAfter: (step) => void (starvesAfter = step),
     divergeAfter: (step) => void (divergesAfter = step),
     die,
     async use(_, _signal, work) {

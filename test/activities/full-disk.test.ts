@@ -96,7 +96,9 @@ test(
     const { model, training } = configSchema.parse({ training: { microBatchSize: 1 } });
     const conventions = conventionsOf(trainingInputs());
     const script = new URL('../../workers/trainer.ts', import.meta.url);
-    const trainer = await startTrainer(script, { model, training, classes: 2, conventions });
+    const trainer = await startTrainer(script, { model, training, classes: 2, conventions }, () =>
+      assert.fail('its shard is here'),
+    );
     const path = join(small.path, 'images');
     await writeFile(path, encodeShard(madeSamples(8, model.imageSize), 2).bytes);
     const rows = { path: join(small.path, 'rows.jsonl'), classes: ['cat', 'dog'] };

@@ -11,6 +11,7 @@ import type { ModelServices } from '../../activities/services.ts';
 import { describeStage } from '../../activities/stages.ts';
 import { trainSteps } from '../../activities/train-steps.ts';
 import { openUploads } from '../../activities/uploads.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import { stageManifestKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
 import type { Validation } from '../../contract/progress.ts';
@@ -244,6 +245,18 @@ test("an epoch's shards that are not there are named", async () => {
   await store.delete([stageManifestKey(digest)]);
   await segment(0, 10);
   await assert.rejects(segment(10, 20), { name: 'ShardsMissing', details: { epoch: 1 } });
+});
+
+test('where records give out on the way the state is kept, and the epoch named', async () => {
+  trainer.starveAfter(13);
+  await segment(0, 10);
+  await assert.rejects(segment(10, 20), {
+    name: 'ShardsMissing',
+    details: { epoch: 1 },
+    cause: new NightshiftError('DamagedObject', 's3://b/k: is missing'),
+  });
+  const { loadedStep, step } = await segment(10, 20);
+  assert.deepEqual([loadedStep, step], [13, 20]);
 });
 
 test('another hardware is refused, with the step that any worker can go on from', async () => {

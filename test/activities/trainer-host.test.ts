@@ -21,7 +21,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 test("an attempt that was stopped before its turn leaves another run's trainer alone", async () => {
-  const host = openTrainerHost(script);
+  const host = openTrainerHost(script, () => assert.fail('it reads no shards'));
   const program = programOf(trainingInputs());
   const going = new AbortController();
   const stopped = new AbortController();

@@ -99,7 +99,14 @@ async function read(
       { trainer: warm, step, onEvent },
       async ({ records, shards }) => ({
         records,
-        contents: await Promise.all(shards.map(({ path }) => readFile(path, 'utf8'))),
+        contents: await Promise.all(
+          shards.map(async (shard) => {
+            const file = await services.cache.fetch(shard, store);
+            const text = await readFile(file.path, 'utf8');
+            await file.release();
+            return text;
+          }),
+        ),
         extracted: trainer.asked.filter(({ type }) => type === 'extract').length,
       }),
     ),

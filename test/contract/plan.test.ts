@@ -6,6 +6,7 @@ import {
   planShards,
   planTraining,
   position,
+  shardBytesIn,
 } from '../../contract/plan.ts';
 
 test('shards cover every record once, in order, and none is over the bound', () => {
@@ -19,6 +20,19 @@ test('shards cover every record once, in order, and none is over the bound', () 
       next += shard.count;
     }
     assert.equal(next, samples);
+  }
+});
+
+test('a set is cut into 16 shards or more, where they are not too small or too large for that', () => {
+  const mib = 2 ** 20;
+  const cut = (samples: number): number =>
+    planShards(samples, mib, shardBytesIn(samples * mib, 128 * mib)).length;
+  assert.deepEqual([8, 16, 100, 128, 1_000, 2_048, 20_480].map(cut), [1, 2, 13, 16, 17, 16, 160]);
+});
+
+test("CIFAR-10's sides are cut as they always were", () => {
+  for (const samples of [36_000, 12_000, 3_000]) {
+    assert.equal(shardBytesIn(samples * 3_072, 128 * 2 ** 20), 8 * 2 ** 20);
   }
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { configSchema } from '../../contract/config.ts';
 import { planTraining, position } from '../../contract/plan.ts';
-import { openBatches } from '../../data/batches.ts';
+import { filesAt, openBatches } from '../../data/batches.ts';
 import { encodeShard, openShard } from '../../data/tfrecord.ts';
 import { bundleFiles, bundleName } from '../../model/checkpoint-files.ts';
 import { extractFeatures, extractionBatchSize } from '../../model/extract-features.ts';
@@ -80,20 +80,18 @@ async function train(
   for (let fromStep = from; fromStep < to;) {
     const { epoch, sampleInEpoch } = position(plan, fromStep);
     const toStep = Math.min(to, (epoch + 1) * plan.stepsPerEpoch);
-    const batches = openBatches({
-      shards,
-      shuffle: { seed: 3, epoch },
-      batchSize: plan.batchSize,
-      fromPosition: sampleInEpoch,
-      imageBytes: recordBytes(records, trained),
-    });
-    const where = {
-      shards,
-      records,
-      saveAt: [],
-      saveEverySeconds: 600,
-      statePrefix: join(folder, 'state'),
-    };
+    const batches = openBatches(
+      {
+        shardSamples: shards.map(({ samples }) => samples),
+        shuffle: { seed: 3, epoch },
+        batchSize: plan.batchSize,
+        fromPosition: sampleInEpoch,
+        imageBytes: recordBytes(records, trained),
+      },
+      filesAt(shards.map(({ path }) => path)),
+    );
+    const statePrefix = join(folder, 'state');
+    const where = { shards, records, saveAt: [], saveEverySeconds: 600, statePrefix };
     const request = { plan, training, timeline: [], seed: 3, fromStep, toStep, seconds: 600 };
     await advance(
       trained,
@@ -101,12 +99,12 @@ async function train(
       openRecord(fromStep),
       { ...request, ...where },
       {
-        stopped: () => false,
+        stop: new AbortController().signal,
         onStep: ({ loss }) => losses.push(loss),
         onSaved: () => undefined,
       },
     );
-    await batches.close();
+    batches.close();
     fromStep = toStep;
   }
   return losses;
