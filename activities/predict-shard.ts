@@ -7,7 +7,7 @@ import type { Step } from './durable.ts';
 import { withLocalShard } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
 import { makePart, readShardSet } from './stages.ts';
-import { untilStopped } from './trainer-host.ts';
+import { programFor, untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 
 export async function predictShard(
@@ -17,8 +17,7 @@ export async function predictShard(
 ): Promise<void> {
   const { stage, part } = input;
   const { config, classes, conventions } = stage;
-  const { model, training } = config;
-  const program = { model, training, classes: classes.length, conventions };
+  const program = programFor(config, classes.length, conventions);
   await makePart(services.store, input, step, async () => {
     const directory = await mkdtemp(join(services.scratch, 'predict-'));
     try {

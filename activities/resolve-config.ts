@@ -4,6 +4,7 @@ import { configSchema } from '../contract/config.ts';
 import type { Config } from '../contract/config.ts';
 import { defaultPreset, presetNames, presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
+import { featuresKept } from '../contract/stages.ts';
 import type { Takeover } from '../contract/stages.ts';
 import { weightsPlace } from '../contract/weights.ts';
 import { readRunRecord } from '../model/run-record.ts';
@@ -96,7 +97,8 @@ function linesOf(issue: z.core.$ZodIssue, input: unknown): string[] {
 }
 
 /** Combinations that can't train. */
-function* conflictsOf({ dataset, model, training, augment }: Config): Generator<string> {
+function* conflictsOf(config: Config): Generator<string> {
+  const { dataset, model, training, augment } = config;
   const known = Math.min(dataset.limit ?? Infinity, knownSamples[dataset.source] ?? Infinity);
   const trainingSamples = Math.floor(known * dataset.split.train);
   if (training.batchSize > trainingSamples) {
@@ -108,6 +110,10 @@ function* conflictsOf({ dataset, model, training, augment }: Config): Generator<
   const { kind } = weightsPlace(model.weights);
   if ((kind === 'imagenet' || kind === 'file') && model.stem === 'small') {
     yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
+  }
+  const mixes = (['mixup', 'cutmix'] as const).filter((key) => augment[key] !== undefined);
+  if (featuresKept(config).train && mixes.length > 0) {
+    yield `augment.${mixes[0]}: images can't be mixed where a head learns from kept features; leave it out, or augment.views`;
   }
   if (augment.cropPadding * 2 >= model.imageSize) {
     yield `augment.cropPadding: ${augment.cropPadding} px on each side is too much for images of ${model.imageSize} px; use less than half`;

@@ -24,7 +24,7 @@ import { durableOf, saveHeldState, savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
-import { untilStopped } from './trainer-host.ts';
+import { programFor, untilStopped } from './trainer-host.ts';
 import type { WarmTrainer } from './trainer-host.ts';
 import { withTrainingRecords } from './training-records.ts';
 import type { FeatureMaker, TrainingRecords } from './training-records.ts';
@@ -59,9 +59,8 @@ export async function trainSteps(
 }
 
 export const programOf = (inputs: TrainingInputs): ProgramRequest => {
-  const { model, training } = inputs.config;
-  const classes = inputs.classes.length;
-  return { model, training, classes, conventions: conventionsOf(inputs) };
+  const { config, classes } = inputs;
+  return programFor(config, classes.length, conventionsOf(inputs));
 };
 
 const isOfType = (error: unknown, type: FailureType): error is NightshiftError =>

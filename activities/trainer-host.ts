@@ -1,4 +1,7 @@
 /** The one trainer of this worker: taken by one activity at a time, kept warm in between with the state it holds. */
+import type { Config } from '../contract/config.ts';
+import type { Conventions } from '../contract/weights.ts';
+import { mixingOf } from '../data/mixing.ts';
 import { startTrainer } from '../model/trainer-client.ts';
 import type { TrainerClient } from '../model/trainer-client.ts';
 import type { ProgramRequest } from '../model/trainer-messages.ts';
@@ -100,6 +103,15 @@ export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
     useWarm: (program, work) => inTurn(() => warmFor(program), work),
     close,
   };
+}
+
+/** The program of a configuration: the same for all who want it warm. */
+export function programFor(
+  { model, training, augment }: Config,
+  classes: number,
+  conventions: Conventions,
+): ProgramRequest {
+  return { model, training, classes, conventions, mixing: mixingOf(augment) };
 }
 
 /** Passes cancellation and shutdown on: the trainer ends its step, saves and hands back. */

@@ -39,6 +39,8 @@ const datasetSchema = z.strictObject({
   shardBytes: count.default(128 * 1024 * 1024),
 });
 
+const mixingAlpha = z.number().min(0.05).max(10);
+
 const augmentSchema = z.strictObject({
   /** Zero-pad by this many pixels on each side, then crop back at a random place; 0 is off. */
   cropPadding: z.int().min(0).max(64).default(4),
@@ -54,6 +56,13 @@ const augmentSchema = z.strictObject({
   saturation: fraction.default(0.2),
   /** Turn the hue by a uniform part of the colour circle within plus and minus this; at most 0.5. */
   hue: z.number().min(0).max(0.5).default(0.02),
+  /**
+   * Mix each image of a batch with another of it, in shares drawn from Beta(this, this), and their
+   * labels likewise; done in the graph. 0.2 is usual. Without it, off.
+   */
+  mixup: mixingAlpha.optional(),
+  /** As `mixup`, but a box of the other image takes the place of its own. 1 is usual. With both, each step takes one of them. */
+  cutmix: mixingAlpha.optional(),
   /** Make so many views of each image and go round them, epoch by epoch; without it, each epoch has a fresh one. */
   views: count.optional(),
 });

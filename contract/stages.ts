@@ -15,13 +15,16 @@ export interface BaseShards {
   readonly shardBytes: number;
 }
 
+/** What is done to each image by itself, before training: batches are mixed in the graph. */
+export type ImageAugmentation = Omit<AugmentConfig, 'views' | 'mixup' | 'cutmix'>;
+
 /** One view of a base set: each image augmented by f(seed, view, image). */
 export interface AugmentedShards {
   readonly kind: 'augmented';
   readonly base: string;
   readonly seed: number;
   readonly view: number;
-  readonly augment: Omit<AugmentConfig, 'views'>;
+  readonly augment: ImageAugmentation;
 }
 
 /** What the backbone, of which nothing learns, makes of the images of a shard set: float32, a record an image. */
@@ -176,7 +179,7 @@ export interface Takeover {
 /** The identity of the augmented shards an epoch reads: a view of its own, or the one whose turn it is. */
 export function augmentedShards(inputs: TrainingInputs, epoch: number): AugmentedShards {
   const { seed } = inputs.config;
-  const { views = Infinity, ...augment } = inputs.config.augment;
+  const { views = Infinity, mixup: _mixup, cutmix: _cutmix, ...augment } = inputs.config.augment;
   return { kind: 'augmented', base: inputs.train, seed, view: epoch % views, augment };
 }
 

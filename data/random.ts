@@ -5,7 +5,13 @@
  */
 
 /** What a stream is for; streams of different purposes share no values. Never renumber. */
-export const purposes = { shardOrder: 1, recordOrder: 2, augmentation: 3, kills: 4 } as const;
+export const purposes = {
+  shardOrder: 1,
+  recordOrder: 2,
+  augmentation: 3,
+  kills: 4,
+  mixing: 5,
+} as const;
 export type Purpose = (typeof purposes)[keyof typeof purposes];
 
 const rounds = 10;

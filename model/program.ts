@@ -25,8 +25,11 @@ import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
 import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
+import { drawMixing } from '../data/mixing.ts';
+import type { MixingSettings } from '../data/mixing.ts';
 import { layersOn } from './layers.ts';
 import type { Folded, Layers, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
+import { mixingInputs } from './mixed.ts';
 import { architectureNamed, backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
 import { trainingStep } from './step.ts';
@@ -42,6 +45,8 @@ export interface ProgramSpec {
   readonly pretrained: boolean;
   /** What pixels become, as the weights want them. */
   readonly scaling: Conventions['pixels'];
+  /** How batches are mixed in training; undefined: not at all. */
+  readonly mixing?: MixingSettings | undefined;
 }
 
 /** Images uint8 [B, S, S, 3] and their labels [B]. */
@@ -121,10 +126,12 @@ export function openProgram(spec: ProgramSpec): Program {
 
   const variables: NetworkVariables = new Map();
   const folded: Folded = { variables: new Map(), updates: [] };
-  const pixels = scale(graph, images, spec);
+  const pixels = scale(graph, cast(graph, images, 'float32'), spec);
+  const mixed = spec.mixing && mixingInputs(graph, spec.mixing, size);
+  const trainedOn = mixed ? scale(graph, mixed.images(images), spec) : pixels;
 
   const training = layersFor(graph, variables, folded, spec, 'train');
-  const features = backbone(graph, training, spec.architecture, model.stem, pixels);
+  const features = backbone(graph, training, spec.architecture, model.stem, trainedOn);
   const featureGraphDigest = digestOfGraph(graph);
   const trainsOnFolded = folded.variables.size > 0;
   const dropped = dropout(graph, features, model.dropout, dropoutSeed);
@@ -132,7 +139,7 @@ export function openProgram(spec: ProgramSpec): Program {
   const step = trainingStep(
     graph,
     training.dense('head', dropped, classes),
-    targets,
+    mixed ? mixed.targets(targets) : targets,
     training.updates,
     [...variables.values()],
     { learningRate, step: stepNumber, share },
@@ -217,11 +224,14 @@ export function openProgram(spec: ProgramSpec): Program {
       for (const [index, part] of partsOf(batch, microBatchSize).entries()) {
         const portion = part.labels.length / batch.labels.length;
         const seeds = Int32Array.of(runSeed + index * seedStride, number);
+        const { length } = part.labels;
+        const place = { seed: runSeed, step: number, part: index, images: length, size };
         const [loss] = session.run(
           [
             ...feedBatch(part, features),
             ...common,
             ...(step.apply ? [feedScalar(share, portion)] : []),
+            ...(mixed ? mixed.feeds(length, drawMixing(mixed.settings, place)) : []),
             [dropoutSeed, { dtype: 'int32', shape: [2], data: seeds }],
           ],
           [step.loss],
@@ -247,7 +257,8 @@ export function openProgram(spec: ProgramSpec): Program {
     },
     features(batch) {
       if (isFolded === 'nothing') refold();
-      return session.run([feedImages(batch)], [features])[0] as Float32Array;
+      const feeds = [feedImages(batch), ...(mixed ? mixed.feeds(batch.labels.length) : [])];
+      return session.run(feeds, [features])[0] as Float32Array;
     },
     initialize(value) {
       const data = Int32Array.of(value);
@@ -298,9 +309,8 @@ function partsOf(batch: InputBatch, size = batch.labels.length): InputBatch[] {
   });
 }
 
-/** uint8 [B, S, S, 3] -> the compute type, in the range the weights want */
-function scale(graph: Graph, images: Tensor, { scaling, compute }: ProgramSpec): Tensor {
-  const pixels = cast(graph, images, 'float32');
+/** float32 [B, S, S, 3] -> the compute type, in the range the weights want */
+function scale(graph: Graph, pixels: Tensor, { scaling, compute }: ProgramSpec): Tensor {
   return cast(graph, scaled(graph, pixels, scaling), compute);
 }
 

@@ -3,6 +3,7 @@ import type { Config } from '../contract/config.ts';
 import type { StoredFile } from '../contract/manifests.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
+import type { MixingSettings } from '../data/mixing.ts';
 import type { Conventions } from '../contract/weights.ts';
 
 /** What the graph is built from. A trainer serves one program for all its life. */
@@ -12,6 +13,8 @@ export interface ProgramRequest {
   readonly classes: number;
   /** Those of the weights it begins with. */
   readonly conventions: Conventions;
+  /** How batches are mixed; undefined: not at all. */
+  readonly mixing?: MixingSettings | undefined;
 }
 
 /** A shard's local file and how many records it holds. */

@@ -166,6 +166,7 @@ function openRequested(request: ProgramRequest): { request: ProgramRequest; prog
     compute: precisionOf(request),
     pretrained: model.weights !== 'none',
     scaling: conventions.pixels,
+    mixing: request.mixing,
   });
   return { request, program };
 }

@@ -86,6 +86,14 @@ test('freezing random convolutions is refused', async () => {
   assert.match(problem!, /^model\.trainable: 'head' freezes convolutions/);
 });
 
+test('images are not mixed where a head learns from kept features', async () => {
+  const model = { trainable: 'head', weights: 'imagenet' };
+  const [problem] = await problemsOf({ model, augment: { cutmix: 1, views: 2 } });
+  assert.match(problem!, /^augment\.cutmix: images can't be mixed/);
+  const { config } = await resolveConfig({ model, augment: { cutmix: 1 } });
+  assert.equal(config.augment.cutmix, 1);
+});
+
 test('a small stem does not go with weights from elsewhere, but with those of a run', async () => {
   const [problem] = await problemsOf({ model: { stem: 'small', weights: 'imagenet' } });
   assert.match(problem!, /^model\.stem: 'small' does not fit pretrained weights/);

@@ -18,3 +18,11 @@ test('a view is the same shards however often it is used', () => {
   const [fresh, reused] = [trainingInputs(), trainingInputs({ augment: { views: 2 } })];
   assert.deepEqual(augmentedShards(reused, 3), augmentedShards(fresh, 1));
 });
+
+test("how batches are mixed is no part of an epoch's shards", () => {
+  const [plain, mixing] = [
+    trainingInputs(),
+    trainingInputs({ augment: { mixup: 0.2, cutmix: 1 } }),
+  ];
+  assert.deepEqual(augmentedShards(mixing, 3), augmentedShards(plain, 3));
+});
