@@ -1,4 +1,4 @@
-/** Takes a dataset in: downloads it, verifies it, and stores its canonical files under their digest. */
+/** Takes a dataset in: downloads it, verifies it, and stores its canonical files and their index under their digest. */
 import { log } from '@temporalio/activity';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -8,12 +8,14 @@ import { sourcePointerKey, stageDataPrefix, stageManifestKey } from '../contract
 import { datasetManifestSchema } from '../contract/manifests.ts';
 import {
   cifarPackage,
+  cifarSamples,
   officialCifar10,
   readCifarArchive,
   readCifarPackage,
 } from '../data/cifar.ts';
 import type { CifarDataset } from '../data/cifar.ts';
 import { digestOf, sha256 as sha256Of } from '../data/digest.ts';
+import { countLabels, formatPages } from '../data/sample-list.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import { describeSource } from '../storage/sources.ts';
@@ -179,13 +181,14 @@ async function store(
   step: Step,
 ): Promise<IngestedDataset> {
   const { digest, parameters, inputs } = identityOf(dataset);
+  const { classes } = dataset;
+  const samples = dataset.files.flatMap(({ name, bytes }) => cifarSamples(name, bytes));
   const files = await writeData(
     services.store,
     stageDataPrefix(digest, step.attempt),
-    dataset.files,
+    [...dataset.files, ...formatPages('index', samples)],
     { signal: step.signal },
   );
-  const { classes, samples } = dataset;
   await commitManifest(services.store, stageManifestKey(digest), datasetManifestSchema, {
     version: 1,
     generation: 0,
@@ -197,10 +200,12 @@ async function store(
     inputs: [...inputs],
     files,
     source,
+    encoding: 'planes',
     classes: [...classes],
-    samples,
+    samples: samples.length,
+    samplesByClass: countLabels(samples, classes.length),
   });
-  return { digest, classes, samples };
+  return { digest, classes, samples: samples.length };
 }
 
 /** Every byte is verified: all of a run stands on it. */
@@ -221,7 +226,10 @@ interface HashedFile {
   readonly sha256: string;
 }
 
-/** The same files and classes are the same dataset, whatever archive and address they came by. */
+/**
+ * The same files and classes are the same dataset, whatever archive and address they came by; its
+ * index follows from them.
+ */
 function identifyDataset(files: readonly HashedFile[], classes: readonly string[]): StageIdentity {
   const names = files.map(({ name }) => name);
   const hashes = files.map(({ sha256 }) => sha256);

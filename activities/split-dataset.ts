@@ -3,12 +3,11 @@ import { stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import type { Config } from '../contract/config.ts';
 import { datasetManifestSchema, sides, splitManifestSchema } from '../contract/manifests.ts';
 import type { Side } from '../contract/manifests.ts';
-import { cifarSamples } from '../data/cifar.ts';
-import { formatSampleList, splitSamples } from '../data/split.ts';
-import type { Sample } from '../data/split.ts';
+import { countLabels, formatPages } from '../data/sample-list.ts';
+import { splitSamples } from '../data/split.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
-import { readSourceFiles } from './source-files.ts';
 import type { Step } from './durable.ts';
+import { readRows } from './read-samples.ts';
 import type { DataServices } from './services.ts';
 import { identify, intact, required } from './stages.ts';
 
@@ -22,7 +21,7 @@ export interface SplitDataset {
   readonly samples: Readonly<Record<Side, number>>;
 }
 
-const operation = 'split/1';
+const operation = 'split/2';
 
 /** Throws `InvalidData` when a side is empty, or a class has no training sample. */
 export async function splitDataset(
@@ -41,15 +40,14 @@ export async function splitDataset(
   if (there) return { digest, samples: there.samples };
 
   const source = await required(services.store, stageManifestKey(dataset), datasetManifestSchema);
-  const samples: Sample[] = [];
-  for await (const { name, bytes } of readSourceFiles(services, source.files, step.signal)) {
-    for (const sample of cifarSamples(name, bytes)) samples.push(sample);
-  }
+  const all = { first: 0, count: source.samples };
+  const samples = await readRows(services.store, source.files, 'index', all);
   const split = splitSamples(samples, source.classes, fractions, limit);
   const files = await writeData(
     services.store,
     stageDataPrefix(digest, step.attempt),
-    sides.map((side) => ({ name: `${side}.jsonl`, bytes: formatSampleList(split[side]) })),
+    sides.flatMap((side) => formatPages(side, split[side])),
+    { signal: step.signal },
   );
   const counts = bySide((side) => split[side].length);
   await commitManifest(services.store, key, splitManifestSchema, {
@@ -64,11 +62,7 @@ export async function splitDataset(
     dataset,
     classes: source.classes,
     samples: counts,
-    samplesByClass: bySide((side) => {
-      const byClass = source.classes.map(() => 0);
-      for (const { label } of split[side]) byClass[label]! += 1;
-      return byClass;
-    }),
+    samplesByClass: bySide((side) => countLabels(split[side], source.classes.length)),
   });
   return { digest, samples: counts };
 }

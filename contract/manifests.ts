@@ -33,13 +33,26 @@ const stageShape = {
   parameters: z.json(),
 };
 
-/** A dataset as it was taken in: canonical files, whatever address they came by. */
+/**
+ * How a dataset's images are kept: as a red, a green and a blue plane of 32x32 (CIFAR), or each as
+ * the file that it came as (JPEG, PNG, WebP, ..).
+ */
+export const encodings = ['planes', 'file'] as const;
+export type Encoding = (typeof encodings)[number];
+
+/**
+ * A dataset as it was taken in, whatever address it came by. `files` are its packs, in which the
+ * images lie, then its index in pages (`index-00000.jsonl`, ..), and what else is known of it.
+ */
 export const datasetManifestSchema = z.strictObject({
   ...stageShape,
   kind: z.literal('dataset'),
   source: z.string(),
+  encoding: z.enum(encodings),
   classes: z.array(z.string()).min(2),
   samples: natural,
+  /** Samples of each class, in the order of `classes`. */
+  samplesByClass: z.array(natural),
 });
 
 export const sides = ['train', 'validation', 'test'] as const;
@@ -47,7 +60,7 @@ export type Side = (typeof sides)[number];
 const bySide = <T extends z.ZodType>(schema: T) =>
   z.strictObject({ train: schema, validation: schema, test: schema });
 
-/** Which sample lies on which side: a JSON Lines file a side, named `<side>.jsonl`, and the counts. */
+/** Which sample lies on which side: a list of each in pages (`train-00000.jsonl`, ..), and the counts. */
 export const splitManifestSchema = z.strictObject({
   ...stageShape,
   kind: z.literal('split'),
@@ -165,6 +178,7 @@ export const runResultManifestSchema = z.strictObject({
 });
 
 export type StoredFile = z.infer<typeof storedFileSchema>;
+export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 export type SplitManifest = z.infer<typeof splitManifestSchema>;
 export type Shard = z.infer<typeof shardSchema>;
 export type ShardSetManifest = z.infer<typeof shardSetManifestSchema>;

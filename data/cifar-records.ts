@@ -5,7 +5,7 @@
  */
 import { NightshiftError } from '../contract/failures.ts';
 import { sha256 } from './digest.ts';
-import type { Sample } from './split.ts';
+import type { Sample } from './sample-list.ts';
 
 /** Height and width of an image, in pixels. */
 export const cifarImageSize = 32;
@@ -61,23 +61,19 @@ export function cifarDataset(
   return { files: byName, classes, samples };
 }
 
-/** Record `index` of a batch file: its label, and its image with the planes interleaved: [32, 32, 3]. */
-export function cifarRecord(
-  bytes: Uint8Array,
-  index: number,
-): { label: number; image: Uint8Array } {
-  const start = index * recordBytes;
+/** An image of planes with its channels side by side: [32, 32, 3]. */
+export function decodePlanes(planes: Uint8Array): Uint8Array {
   const image = new Uint8Array(3 * planeBytes);
   for (let channel = 0; channel < 3; channel += 1) {
-    const plane = start + 1 + channel * planeBytes;
+    const plane = channel * planeBytes;
     for (let pixel = 0; pixel < planeBytes; pixel += 1) {
-      image[pixel * 3 + channel] = bytes[plane + pixel]!;
+      image[pixel * 3 + channel] = planes[plane + pixel]!;
     }
   }
-  return { label: bytes[start]!, image };
+  return image;
 }
 
-/** The inverse of `cifarRecord`: one record of a batch file. */
+/** One record of a batch file: a label, and the planes that `decodePlanes` reads. */
 export function encodeCifarRecord(label: number, image: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(recordBytes);
   bytes[0] = label;
@@ -90,17 +86,24 @@ export function encodeCifarRecord(label: number, image: Uint8Array): Uint8Array 
   return bytes;
 }
 
-/** The samples of one batch file. A sample's content is its pixels, not its label. */
+/**
+ * The samples of one batch file. A sample's content is its pixels, not its label; its own side is
+ * by the name of the file.
+ */
 export function cifarSamples(name: string, bytes: Uint8Array): Sample[] {
   const stem = name.replace(/\.bin$/, '');
   return Array.from({ length: bytes.length / recordBytes }, (_, record) => {
     const start = record * recordBytes;
+    const offset = start + 1;
+    const length = 3 * planeBytes;
     return {
       id: `${stem}/${String(record).padStart(5, '0')}`,
       file: name,
-      record,
+      offset,
+      length,
       label: bytes[start]!,
-      sha256: sha256(bytes.subarray(start + 1, start + recordBytes)),
+      sha256: sha256(bytes.subarray(offset, offset + length)),
+      side: name.startsWith('test') ? 'test' : 'train',
     };
   });
 }

@@ -6,7 +6,7 @@ import type { CifarDataset, CifarFile } from './cifar-records.ts';
 import { sha256 } from './digest.ts';
 import { readTarGz } from './tar-gz.ts';
 
-export { cifarImageSize, cifarRecord, cifarSamples } from './cifar-records.ts';
+export { cifarImageSize, cifarSamples, decodePlanes } from './cifar-records.ts';
 export type { CifarDataset, CifarFile } from './cifar-records.ts';
 
 /**

@@ -6,18 +6,7 @@ import { NightshiftError } from '../contract/failures.ts';
 import { sides } from '../contract/manifests.ts';
 import type { Side } from '../contract/manifests.ts';
 import { sha256 } from './digest.ts';
-
-/** One image of a dataset: where it lies, and what it is. */
-export interface Sample {
-  readonly id: string;
-  /** The dataset's file, and the record in it. */
-  readonly file: string;
-  readonly record: number;
-  /** Index of its class. */
-  readonly label: number;
-  /** SHA-256 of its pixels. */
-  readonly sha256: string;
-}
+import type { Sample } from './sample-list.ts';
 
 export type Fractions = Readonly<Record<Side, number>>;
 
@@ -92,22 +81,4 @@ function refuseGaps(
       `class '${name}' has no training sample (train ${counts[0]}, validation ${counts[1]}, test ${counts[2]}); ${remedy}`,
     );
   });
-}
-
-/** JSON Lines: a row a sample, keys in a fixed order, so that equal lists are equal bytes. */
-export function formatSampleList(samples: readonly Sample[]): Uint8Array {
-  const lines = samples.map(
-    ({ id, file, record, label, sha256 }) =>
-      `${JSON.stringify({ id, file, record, label, sha256 })}\n`,
-  );
-  return Buffer.from(lines.join(''));
-}
-
-/** What `formatSampleList` wrote. */
-export function parseSampleList(bytes: Uint8Array): Sample[] {
-  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  return lines
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Sample);
 }

@@ -2,7 +2,7 @@
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchema } from '../../contract/config.ts';
-import { cifarImageSize, cifarRecord, cifarSamples, readCifarArchive } from '../../data/cifar.ts';
+import { cifarImageSize, cifarSamples, decodePlanes, readCifarArchive } from '../../data/cifar.ts';
 import { permutation, purposes, randomStream } from '../../data/random.ts';
 import { learningRateAt } from '../../model/learning-rate.ts';
 
@@ -29,13 +29,16 @@ export interface Job {
 
 export interface Images {
   readonly classes: number;
-  readonly samples: readonly ReturnType<typeof cifarRecord>[];
+  readonly samples: readonly { readonly label: number; readonly image: Uint8Array }[];
 }
 
 export async function readImages(archive: string): Promise<Images> {
   const { classes, files } = await readCifarArchive(createReadStream(archive));
   const samples = files.flatMap(({ name, bytes }) =>
-    cifarSamples(name, bytes).map(({ record }) => cifarRecord(bytes, record)),
+    cifarSamples(name, bytes).map(({ label, offset, length }) => ({
+      label,
+      image: decodePlanes(bytes.subarray(offset, offset + length)),
+    })),
   );
   return { classes: classes.length, samples };
 }

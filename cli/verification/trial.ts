@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunResult } from '../../contract/progress.ts';
 import { stageManifestKey } from '../../contract/keys.ts';
 import { splitManifestSchema } from '../../contract/manifests.ts';
-import { parseSampleList } from '../../data/split.ts';
+import { pagesOf, parsePage } from '../../data/sample-list.ts';
 import { openTrialStack } from '../../infra/local/trial-stack.ts';
 import type { TrialStack } from '../../infra/local/trial-stack.ts';
 import { checkpointAt } from '../../model/checkpoint.ts';
@@ -146,8 +146,10 @@ async function readTrace(
     const { inputs, timeline } = record;
     const last = checkpointAt(inputs, timeline, steps);
     const split = await readManifest(store, stageManifestKey(inputs.split), splitManifestSchema);
-    const list = split!.files.find(({ name }) => name === 'train.jsonl')!;
-    const train = parseSampleList((await store.get(list.key)).bytes).map(({ id }) => id);
+    const train: string[] = [];
+    for (const { key } of pagesOf(split!.files, 'train')) {
+      for (const { id } of parsePage((await store.get(key)).bytes)) train.push(id);
+    }
     const saved = (await checkpointChain(store, last)).map(({ step }) => step);
     return {
       trace: {

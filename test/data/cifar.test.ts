@@ -8,8 +8,8 @@ import sharp from 'sharp';
 import { pack } from 'tar-stream';
 import { encodeCifarRecord } from '../../data/cifar-records.ts';
 import {
-  cifarRecord,
   cifarSamples,
+  decodePlanes,
   officialCifar10,
   readCifarArchive,
   readCifarPackage,
@@ -49,25 +49,29 @@ test('an archive gives its batch files by name, and the classes', async () => {
   assert.deepEqual(Buffer.from(dataset.files[0]!.bytes), batch(0, 1, 2));
 });
 
-test('a record is a label and an image with its channels side by side', () => {
+test('a record is a label and planes, which make an image with its channels side by side', () => {
   const bytes = batch(1, 2);
-  const { label, image } = cifarRecord(bytes, 1);
+  const { label, offset, length } = cifarSamples('test_batch.bin', bytes)[1]!;
   assert.equal(label, 2);
+  const image = decodePlanes(bytes.subarray(offset, offset + length));
   assert.deepEqual(image, madeImage(1));
   const at = (y: number, x: number, channel: number): number =>
     bytes[3073 + 1 + channel * 1024 + y * 32 + x]!;
   assert.equal(image[(5 * 32 + 9) * 3 + 2], at(5, 9, 2));
 });
 
-test('a sample is named by its file and record, and known by its pixels', () => {
+test('a sample is named by its file and record, known by its pixels, and on the side of its file', () => {
   const [first, second] = cifarSamples('data_batch_1.bin', batch(0, 1));
   assert.deepEqual(second, {
     id: 'data_batch_1/00001',
     file: 'data_batch_1.bin',
-    record: 1,
+    offset: 3073 + 1,
+    length: 3072,
     label: 1,
     sha256: sha256(batch(1, 1).subarray(3073 + 1)),
+    side: 'train',
   });
+  assert.equal(cifarSamples('test_batch.bin', batch(0))[0]!.side, 'test');
   const [relabelled] = cifarSamples('data_batch_1.bin', batch(2));
   assert.equal(relabelled!.sha256, first!.sha256);
 });
@@ -158,9 +162,10 @@ test(
     assert.equal(dataset.samples, 10_000);
     const sums = [0, 0, 0];
     const training = dataset.files.filter(({ name }) => name.startsWith('data_batch'));
-    for (const { bytes } of training) {
-      for (let record = 0; record < 1600; record += 1) {
-        cifarRecord(bytes, record).image.forEach((value, at) => (sums[at % 3]! += value));
+    for (const { name, bytes } of training) {
+      for (const { offset, length } of cifarSamples(name, bytes)) {
+        const image = decodePlanes(bytes.subarray(offset, offset + length));
+        image.forEach((value, at) => (sums[at % 3]! += value));
       }
     }
     const means = sums.map((sum) => (sum / (8000 * 1024 * 255)).toFixed(4));

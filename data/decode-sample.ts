@@ -1,0 +1,27 @@
+/** A dataset's image, in whatever encoding it is kept, to what a base shard holds. */
+import { NightshiftError } from '../contract/failures.ts';
+import type { Encoding } from '../contract/manifests.ts';
+import { cifarImageSize, decodePlanes } from './cifar-records.ts';
+import { resizeImage } from './resize.ts';
+
+/** uint8 [height, width, 3] */
+export interface DecodedImage {
+  readonly image: Uint8Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+export async function decodeSample(
+  encoding: Encoding,
+  bytes: Uint8Array,
+  imageSize: number,
+): Promise<DecodedImage> {
+  switch (encoding) {
+    case 'planes': {
+      const image = await resizeImage(decodePlanes(bytes), cifarImageSize, imageSize);
+      return { image, height: imageSize, width: imageSize };
+    }
+    case 'file':
+      throw new NightshiftError('InvalidData', 'image files are not decoded yet');
+  }
+}
