@@ -20,18 +20,31 @@ const example = { features: lengthDelimited(1) };
 const features = { entry: lengthDelimited(1) };
 const entry = { key: lengthDelimited(1), feature: lengthDelimited(2) };
 const feature = { bytesList: lengthDelimited(1), int64List: lengthDelimited(3) };
-const list = { value: lengthDelimited(1) };
+/** Some writers do not pack numbers: each has a tag of its own then. */
+const list = { value: lengthDelimited(1), number: 1 << 3 };
 
-/** Features stand in the order of their names: equal samples are equal bytes. */
+/** The first value of each feature, by name. */
+export interface Features {
+  readonly numbers: ReadonlyMap<string, number>;
+  readonly blobs: ReadonlyMap<string, Uint8Array>;
+}
+
 export function encodeExample(sample: ShardSample): Uint8Array {
+  return encodeFeatures({
+    'image/class/label': sample.label,
+    'image/encoded': sample.image,
+    'image/format': Buffer.from('raw'),
+    'image/height': sample.height,
+    'image/id': Buffer.from(sample.id),
+    'image/width': sample.width,
+  });
+}
+
+/** Features stand in the order of their names: equal ones are equal bytes. */
+export function encodeFeatures(values: Readonly<Record<string, number | Uint8Array>>): Uint8Array {
   const writer = protobuf.Writer.create();
   writer.uint32(example.features).fork();
-  writeFeature(writer, 'image/class/label', sample.label);
-  writeFeature(writer, 'image/encoded', sample.image);
-  writeFeature(writer, 'image/format', Buffer.from('raw'));
-  writeFeature(writer, 'image/height', sample.height);
-  writeFeature(writer, 'image/id', Buffer.from(sample.id));
-  writeFeature(writer, 'image/width', sample.width);
+  for (const name of Object.keys(values).toSorted()) writeFeature(writer, name, values[name]!);
   return writer.ldelim().finish();
 }
 
@@ -51,21 +64,26 @@ function writeFeature(writer: Writer, name: string, value: number | Uint8Array):
 
 /** What `encodeExample` wrote; the image is a view of `bytes`. Throws on a missing feature. */
 export function decodeExample(bytes: Uint8Array): ShardSample {
+  const { numbers, blobs } = decodeFeatures(bytes);
+  return {
+    id: Buffer.from(needed(blobs, 'image/id')).toString(),
+    label: needed(numbers, 'image/class/label'),
+    image: needed(blobs, 'image/encoded'),
+    height: needed(numbers, 'image/height'),
+    width: needed(numbers, 'image/width'),
+  };
+}
+
+/** The features of an example that any tool wrote; blobs are views of `bytes`. */
+export function decodeFeatures(bytes: Uint8Array): Features {
   const found: Found = { numbers: new Map(), blobs: new Map() };
   const reader = protobuf.Reader.create(bytes);
   while (reader.pos < reader.len) {
     if (enters(reader, example.features)) readFeatures(reader, found);
   }
-  return {
-    id: Buffer.from(needed(found.blobs, 'image/id')).toString(),
-    label: needed(found.numbers, 'image/class/label'),
-    image: needed(found.blobs, 'image/encoded'),
-    height: needed(found.numbers, 'image/height'),
-    width: needed(found.numbers, 'image/width'),
-  };
+  return found;
 }
 
-/** The first value of each feature, by name. */
 interface Found {
   readonly numbers: Map<string, number>;
   readonly blobs: Map<string, Uint8Array>;
@@ -94,10 +112,13 @@ function readFeature(reader: Reader, name: string, { numbers, blobs }: Found): v
   while (reader.pos < end) {
     const tag = reader.uint32();
     const endOfList = endOfMessage(reader);
-    if (reader.pos < endOfList && reader.uint32() === list.value) {
+    const valueTag = reader.pos < endOfList ? reader.uint32() : undefined;
+    if (valueTag === list.value) {
       if (tag === feature.bytesList) blobs.set(name, reader.bytes());
       // Packed: a length, then the numbers.
       else if (tag === feature.int64List && reader.uint32() > 0) numbers.set(name, reader.int32());
+    } else if (valueTag === list.number && tag === feature.int64List) {
+      numbers.set(name, reader.int32());
     }
     reader.pos = endOfList;
   }

@@ -103,7 +103,7 @@ const damaged = (name: string, record: number, problem: string): NightshiftError
   new NightshiftError('DamagedObject', `shard ${name}: record ${record}: ${problem}`);
 
 /** CRC32C, rotated and shifted, so that a checksum of data that holds checksums stays a good one. */
-function maskedChecksum(bytes: Uint8Array): number {
+export function maskedChecksum(bytes: Uint8Array): number {
   const crc = crc32c(bytes);
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
 }
