@@ -1,7 +1,7 @@
 /** Takes a dataset in: downloads it, verifies it, and stores its canonical files and their index under their digest. */
 import { log } from '@temporalio/activity';
 import { createReadStream } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { NightshiftError } from '../contract/failures.ts';
 import { sourcePointerKey, stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
@@ -18,18 +18,21 @@ import { digestOf, sha256 as sha256Of } from '../data/digest.ts';
 import { countLabels, formatPages } from '../data/sample-list.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
-import { describeSource } from '../storage/sources.ts';
 import { blaming, inTurn, withDownload } from './download.ts';
 import type { Step } from './durable.ts';
+import { ingestImages } from './ingest-images.ts';
+import { locateImages } from './locate-images.ts';
 import type { DataServices } from './services.ts';
 import { identify, intact } from './stages.ts';
 import type { StageIdentity } from './stages.ts';
 
 export interface IngestInput {
-  /** `cifar10`, or the address of an archive in CIFAR's binary layout. */
+  /** A known name, or the address of an archive, a folder, a prefix, a manifest or a TFRecord set. */
   readonly source: string;
   /** What the archive must hash to. */
   readonly sha256?: string | undefined;
+  /** Share of the images that may be set aside because they are broken. */
+  readonly maxBadImages: number;
   /** The dataset that a run goes on with: the source is not asked while it is in the store. */
   readonly digest?: string | undefined;
 }
@@ -69,9 +72,10 @@ const operation = 'ingest-cifar/1';
 /** What a source address held when it was last taken in. */
 const sourcePointerSchema = z.strictObject({
   address: z.string(),
-  /** ETag, length and date: when they are the same, so is the content. */
+  /** What it said of itself (ETag, length and date, or its listing's digest), and how it was read: when they are the same, so is the dataset. */
   description: z.json(),
-  sha256: z.string(),
+  /** The hash that it was checked for. */
+  sha256: z.string().nullable(),
   dataset: z.string(),
 });
 
@@ -90,7 +94,7 @@ export async function ingestDataset(
   const dataset = await inTurn(source, step, () =>
     source === cifar10.name
       ? ingestNamed(services, cifar10, step)
-      : blaming('dataset.source', () => ingestAddress(services, input, step)),
+      : blaming('dataset.source', () => ingestAny(services, input, step)),
   );
   if (digest === undefined || dataset.digest === digest) return dataset;
   throw new NightshiftError(
@@ -138,40 +142,42 @@ const isOfSource = (error: unknown): error is NightshiftError =>
   error instanceof NightshiftError &&
   (error.type === 'InvalidData' || error.type === 'Unavailable');
 
-/** Any other address: nothing is downloaded when it is as it was, and says so. */
-async function ingestAddress(
+/** From any other source: nothing is read when it is as it was, and says so. */
+async function ingestAny(
   services: DataServices,
-  { source, sha256 }: IngestInput,
+  { source, sha256, maxBadImages }: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
   const pointerKey = sourcePointerKey(digestOf(source));
-  const { openBucket } = services;
-  const description = await describeSource(source, { signal: step.signal, openBucket });
-  const known = await intact(() => readPointer(services.store, pointerKey, sourcePointerSchema));
-  const tells = (description.etag ?? description.lastModified) !== undefined;
-  if (
-    known &&
-    tells &&
-    digestOf(known.description) === digestOf(description) &&
-    (sha256 ?? known.sha256) === known.sha256
-  ) {
-    const there = await readDataset(services, known.dataset, step);
-    if (there) return there;
+  const location = await locateImages(services, { source, sha256 }, step);
+  try {
+    const known = await intact(() => readPointer(services.store, pointerKey, sourcePointerSchema));
+    const described = { source: location.description, maxBadImages };
+    if (
+      known &&
+      location.description !== undefined &&
+      digestOf(known.description) === digestOf(described) &&
+      (sha256 ?? known.sha256) === known.sha256
+    ) {
+      const there = await readDataset(services, known.dataset, step);
+      if (there) return there;
+    }
+    const dataset = await location.read({
+      images: (images) => ingestImages(services, images, { source, maxBadImages }, step),
+      cifar: async (bytes) =>
+        store(services, source, await readCifarArchive(Readable.from(bytes)), step),
+    });
+    const pointer = {
+      address: source,
+      description: described as never,
+      sha256: sha256 ?? null,
+      dataset: dataset.digest,
+    };
+    await movePointer(services.store, pointerKey, sourcePointerSchema, () => pointer);
+    return { digest: dataset.digest, classes: dataset.classes, samples: dataset.samples };
+  } finally {
+    location.close();
   }
-  const asked = { value: source, address: source, sha256 };
-  const archive = await withDownload(services, asked, step, async (file) => ({
-    sha256: file.sha256,
-    dataset: await readCifarArchive(createReadStream(file.path)),
-  }));
-  const dataset = await store(services, source, archive.dataset, step);
-  const pointer = {
-    address: source,
-    description: description as never,
-    sha256: archive.sha256,
-    dataset: dataset.digest,
-  };
-  await movePointer(services.store, pointerKey, sourcePointerSchema, () => pointer);
-  return dataset;
 }
 
 async function store(
@@ -181,8 +187,8 @@ async function store(
   step: Step,
 ): Promise<IngestedDataset> {
   const { digest, parameters, inputs } = identityOf(dataset);
-  const { classes } = dataset;
-  const samples = dataset.files.flatMap(({ name, bytes }) => cifarSamples(name, bytes));
+  const { classes, labelBytes } = dataset;
+  const samples = dataset.files.flatMap(({ name, bytes }) => cifarSamples(name, bytes, labelBytes));
   const files = await writeData(
     services.store,
     stageDataPrefix(digest, step.attempt),

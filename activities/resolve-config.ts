@@ -20,7 +20,14 @@ export interface ResolvedConfig {
 }
 
 /** Images in the datasets that are known by name. */
-const knownSamples: Readonly<Record<string, number>> = { cifar10: 60_000 };
+const knownSamples: Readonly<Record<string, number>> = {
+  cifar10: 60_000,
+  cifar100: 60_000,
+  imagenette: 13_394,
+  'imagenette2-160': 13_394,
+  'imagenette2-320': 13_394,
+  imagenette2: 13_394,
+};
 
 /**
  * `input`: nothing, or `{ preset?, ...any part of the configuration }`, or with `resumeFrom` (a run,

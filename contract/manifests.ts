@@ -86,6 +86,22 @@ export const partManifestSchema = z.strictObject({
   shard: shardSchema,
 });
 
+/**
+ * A part of an import of images: `files` are a pack, unless no image of the part is usable, and a
+ * row for each file that was looked at.
+ */
+export const imagePartManifestSchema = z.strictObject({
+  ...manifestShape,
+  kind: z.literal('image-part'),
+  stage: sha256,
+  part: natural,
+  images: natural,
+  /** Set aside. */
+  rejected: natural,
+  /** Where the source goes on after it, as only the source understands; null: it has ended. */
+  next: z.array(natural).nullable(),
+});
+
 /** The sealed parts of a stage, in order: shards of images, or files of predictions. */
 export const shardSetManifestSchema = z.strictObject({
   ...stageShape,
@@ -181,6 +197,7 @@ export type StoredFile = z.infer<typeof storedFileSchema>;
 export type DatasetManifest = z.infer<typeof datasetManifestSchema>;
 export type SplitManifest = z.infer<typeof splitManifestSchema>;
 export type Shard = z.infer<typeof shardSchema>;
+export type ImagePartManifest = z.infer<typeof imagePartManifestSchema>;
 export type ShardSetManifest = z.infer<typeof shardSetManifestSchema>;
 export type CheckpointManifest = z.infer<typeof checkpointManifestSchema>;
 export type StoredRunRecord = z.infer<typeof runRecordSchema>;

@@ -1,6 +1,7 @@
 /**
- * CIFAR's binary layout: files of 3,073-byte records (a label, then a red, a green and a blue
- * plane of 32x32), and `batches.meta.txt` with a class name a line.
+ * CIFAR's binary layout: files of records (a label, then a red, a green and a blue plane of 32x32),
+ * and a text file with a class name a line. CIFAR-100 has a label of 20 coarse classes before that
+ * of its 100 fine ones, which are those that are learnt.
  * Source: https://www.cs.toronto.edu/~kriz/cifar.html
  */
 import { NightshiftError } from '../contract/failures.ts';
@@ -10,12 +11,16 @@ import type { Sample } from './sample-list.ts';
 /** Height and width of an image, in pixels. */
 export const cifarImageSize = 32;
 const planeBytes = cifarImageSize ** 2;
-const recordBytes = 1 + 3 * planeBytes;
+
+/** Labels before each image, a byte each; the last one counts. */
+export type LabelBytes = 1 | 2;
+const recordBytesOf = (labelBytes: LabelBytes): number => labelBytes + 3 * planeBytes;
 
 /** A dataset in its canonical form: the batch files, by name, and the names of the classes. */
 export interface CifarDataset {
   readonly files: readonly CifarFile[];
   readonly classes: readonly string[];
+  readonly labelBytes: LabelBytes;
   readonly samples: number;
 }
 
@@ -31,7 +36,9 @@ export interface CifarFile {
 export function cifarDataset(
   files: readonly CifarFile[],
   classes: readonly string[],
+  labelBytes: LabelBytes = 1,
 ): CifarDataset {
+  const recordBytes = recordBytesOf(labelBytes);
   if (classes.length < 2) {
     throw new NightshiftError(
       'InvalidData',
@@ -44,21 +51,21 @@ export function cifarDataset(
     if (over !== 0 || bytes.length === 0) {
       throw new NightshiftError(
         'InvalidData',
-        `${name}: ${bytes.length} bytes are not whole records of ${recordBytes}: the file is cut short, or not in CIFAR-10's binary layout`,
+        `${name}: ${bytes.length} bytes are not whole records of ${recordBytes}: the file is cut short, or not in CIFAR's binary layout`,
       );
     }
     for (let start = 0; start < bytes.length; start += recordBytes) {
-      const label = bytes[start]!;
+      const label = bytes[start + labelBytes - 1]!;
       if (label < classes.length) continue;
       throw new NightshiftError(
         'InvalidData',
-        `${name}, record ${start / recordBytes}: label ${label}, but there are ${classes.length} classes (0 to ${classes.length - 1}): the file is damaged, or not in CIFAR-10's binary layout`,
+        `${name}, record ${start / recordBytes}: label ${label}, but there are ${classes.length} classes (0 to ${classes.length - 1}): the file is damaged, or not in CIFAR's binary layout`,
       );
     }
     samples += bytes.length / recordBytes;
   }
   const byName = files.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  return { files: byName, classes, samples };
+  return { files: byName, classes, labelBytes, samples };
 }
 
 /** An image of planes with its channels side by side: [32, 32, 3]. */
@@ -73,9 +80,9 @@ export function decodePlanes(planes: Uint8Array): Uint8Array {
   return image;
 }
 
-/** One record of a batch file: a label, and the planes that `decodePlanes` reads. */
+/** One record of a batch file of CIFAR-10: a label, and the planes that `decodePlanes` reads. */
 export function encodeCifarRecord(label: number, image: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(recordBytes);
+  const bytes = new Uint8Array(recordBytesOf(1));
   bytes[0] = label;
   for (let channel = 0; channel < 3; channel += 1) {
     const plane = 1 + channel * planeBytes;
@@ -90,18 +97,23 @@ export function encodeCifarRecord(label: number, image: Uint8Array): Uint8Array 
  * The samples of one batch file. A sample's content is its pixels, not its label; its own side is
  * by the name of the file.
  */
-export function cifarSamples(name: string, bytes: Uint8Array): Sample[] {
+export function cifarSamples(
+  name: string,
+  bytes: Uint8Array,
+  labelBytes: LabelBytes = 1,
+): Sample[] {
+  const recordBytes = recordBytesOf(labelBytes);
   const stem = name.replace(/\.bin$/, '');
   return Array.from({ length: bytes.length / recordBytes }, (_, record) => {
     const start = record * recordBytes;
-    const offset = start + 1;
+    const offset = start + labelBytes;
     const length = 3 * planeBytes;
     return {
       id: `${stem}/${String(record).padStart(5, '0')}`,
       file: name,
       offset,
       length,
-      label: bytes[start]!,
+      label: bytes[offset - 1]!,
       sha256: sha256(bytes.subarray(offset, offset + length)),
       side: name.startsWith('test') ? 'test' : 'train',
     };

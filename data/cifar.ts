@@ -37,29 +37,31 @@ export const cifarPackage = {
 
 /** In messages. */
 const what = "the dataset's archive";
-const classNamesFile = 'batches.meta.txt';
+/** CIFAR-10's class names, and CIFAR-100's. */
+const [classNamesFile, fineNamesFile] = ['batches.meta.txt', 'fine_label_names.txt'] as const;
 /** What tar programs write beside the files (`._data_batch_1.bin` on macOS) starts with a dot. */
 const batchFile = /^\w[\w.-]*\.bin$/;
 
 /**
- * A tar.gz with batch files of any number of records and `batches.meta.txt`, in any folder; other
- * files are passed over. Throws `InvalidData`.
+ * A tar.gz with batch files of any number of records and `batches.meta.txt` (or CIFAR-100's
+ * `fine_label_names.txt`), in any folder; other files are passed over. Throws `InvalidData`.
  */
 export async function readCifarArchive(stream: NodeJS.ReadableStream): Promise<CifarDataset> {
   const entries = await readTarGz(
     stream,
     what,
-    (name) => name === classNamesFile || batchFile.test(name),
+    (name) => name === classNamesFile || name === fineNamesFile || batchFile.test(name),
   );
-  const names = entries.get(classNamesFile);
-  entries.delete(classNamesFile);
+  const fineNames = entries.get(fineNamesFile);
+  const names = fineNames ?? entries.get(classNamesFile);
+  for (const name of [classNamesFile, fineNamesFile]) entries.delete(name);
   if (entries.size === 0) {
     throw invalid("has no batch file (such as 'data_batch_1.bin')");
   }
   if (!names) throw invalid(`has no '${classNamesFile}' with a class name a line`);
   const classes = Buffer.from(names).toString('utf8').split(/\r?\n/).filter(Boolean);
   const files = [...entries].map(([name, bytes]): CifarFile => ({ name, bytes }));
-  return cifarDataset(files, classes);
+  return cifarDataset(files, classes, fineNames ? 2 : 1);
 }
 
 /**

@@ -87,13 +87,13 @@ export async function downloadHttp(
 }
 
 /** Bytes as they are stored: an encoding would change their length and their hash. */
-const plainBytes = { 'accept-encoding': 'identity' };
+export const plainBytes = { 'accept-encoding': 'identity' };
 
 /** 416 too: what it refused is deleted by then. */
 const passingStatuses = new Set([408, 416, 425, 429]);
 
 /** `InvalidData` for an answer that will stay, a plain error for one that passes. */
-function refuseUnlessOk(address: string, { ok, status, statusText }: Response): void {
+export function refuseUnlessOk(address: string, { ok, status, statusText }: Response): void {
   if (ok) return;
   const answer = `HTTP ${status} ${statusText}`.trim();
   if (status >= 500 || passingStatuses.has(status)) throw new Error(answer);
@@ -105,7 +105,7 @@ function refuseUnlessOk(address: string, { ok, status, statusText }: Response): 
 }
 
 /** Tries until it works, or brings nothing too often; `alive` says that bytes came. */
-async function retried<T>(
+export async function retried<T>(
   address: string,
   options: DownloadOptions,
   attempt: (signal: AbortSignal, alive: () => void) => Promise<T>,

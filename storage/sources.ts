@@ -126,7 +126,7 @@ const lastingProblems = new Set([
 ]);
 
 /** A device or a pipe would be read for ever. */
-async function regularFile(address: string, path: string): Promise<Stats> {
+export async function regularFile(address: string, path: string): Promise<Stats> {
   try {
     const facts = await stat(path);
     if (facts.isDirectory()) throw invalid(address, 'is a folder: give the path of a file');
@@ -147,13 +147,13 @@ async function regularFile(address: string, path: string): Promise<Stats> {
   }
 }
 
-type Place =
+export type Place =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'http' }
   | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
   | { readonly kind: 'npm'; readonly spec: string };
 
-function parseAddress(address: string): Place {
+export function parseAddress(address: string): Place {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(address)?.[1]?.toLowerCase();
   switch (scheme) {
     case undefined:
@@ -227,7 +227,7 @@ function expectHash(address: string, what: string, expected: string | undefined,
   throw invalid(address, `expected ${what} ${expected}, got ${got}`);
 }
 
-const missing = (address: string, cause?: unknown): NightshiftError =>
+export const missing = (address: string, cause?: unknown): NightshiftError =>
   new NightshiftError('InvalidData', `${address}: there is no such object`, { cause });
 
 const invalid = (address: string, problem: string, cause?: unknown): NightshiftError =>

@@ -31,6 +31,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     const dataset = await data.ingestDataset({
       source: config.dataset.source,
       sha256: config.dataset.sha256,
+      maxBadImages: config.dataset.maxBadImages,
       digest: takeover?.inputs.dataset,
     });
     if (takeover || config.model.weights === 'none') return { dataset, taken: null };
@@ -52,8 +53,8 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     data.splitDataset({ dataset: dataset.digest, config }),
   );
   const remakeData = async (): Promise<void> => {
-    const { source, sha256 } = config.dataset;
-    await data.ingestDataset({ source, sha256, digest: dataset.digest });
+    const { source, sha256, maxBadImages } = config.dataset;
+    await data.ingestDataset({ source, sha256, maxBadImages, digest: dataset.digest });
     const { classes } = dataset;
     if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
     await data.splitDataset({ dataset: dataset.digest, config });

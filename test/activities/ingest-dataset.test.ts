@@ -84,7 +84,7 @@ beforeEach(async () => {
 afterEach(() => services.remove());
 
 const ingest = (source: string): Promise<IngestedDataset> =>
-  ingestDataset(services, { source }, testStep());
+  ingestDataset(services, { source, maxBadImages: 0 }, testStep());
 
 /** A known dataset that is to be had at these paths of the server, or at these addresses. */
 function ingestFrom(...places: string[]): Promise<IngestedDataset> {
@@ -182,7 +182,7 @@ test('a run that is cancelled while another takes its source in ends at once', a
   const first = ingest(`${origin}/held`);
   const second = ingestDataset(
     services,
-    { source: `${origin}/held` },
+    { source: `${origin}/held`, maxBadImages: 0 },
     testStep(cancelled.signal),
   ).finally(release);
   cancelled.abort();
@@ -196,7 +196,7 @@ test('a wrong source is refused with its key and address, and nothing is stored'
   served.set('/page', { body: Buffer.from('<html>'.repeat(100)) });
   for (const [path, problem] of [
     ['/gone', 'the server answers HTTP 404'],
-    ['/page', "the dataset's archive is not a gzip file"],
+    ['/page', "the dataset's archive is no tar, tar.gz or zip"],
     ['/one-class', '1 class names, but'],
   ] as const) {
     await assert.rejects(ingest(origin + path), {

@@ -76,6 +76,23 @@ test('a sample is named by its file and record, known by its pixels, and on the 
   assert.equal(relabelled!.sha256, first!.sha256);
 });
 
+test("CIFAR-100's fine labels are those that count, and its images lie after both", async () => {
+  const record = (coarse: number, fine: number, number: number): Buffer =>
+    Buffer.concat([Buffer.from([coarse]), encodeCifarRecord(fine, madeImage(number))]);
+  const bytes = Buffer.concat([record(7, 2, 1), record(9, 0, 2)]);
+  const archive = await archiveOf({
+    'cifar-100-binary/train.bin': bytes,
+    'cifar-100-binary/coarse_label_names.txt': Buffer.from('pets\n'),
+    'cifar-100-binary/fine_label_names.txt': meta,
+  });
+  const { classes, labelBytes, samples } = await readCifarArchive(Readable.from([archive]));
+  assert.deepEqual([classes, labelBytes, samples], [['cat', 'dog', 'owl'], 2, 2]);
+  const [, second] = cifarSamples('train.bin', bytes, labelBytes);
+  assert.equal(second!.label, 0);
+  const { offset, length } = second!;
+  assert.deepEqual(decodePlanes(bytes.subarray(offset, offset + length)), madeImage(2));
+});
+
 test('what is no gzip is refused', () =>
   refused(Buffer.from('<html>not found</html>'.repeat(100)), /is not a gzip file/));
 
