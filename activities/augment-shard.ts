@@ -36,14 +36,15 @@ export async function augmentShard(
 
 async function* augmented(
   path: string,
-  { seed, view, augment }: AugmentedShards,
+  { imageSize, seed, view, augment }: AugmentedShards,
 ): AsyncGenerator<ShardSample> {
   const shard = await openShardFile(path);
   try {
     for (let index = 0; index < shard.count; index += 1) {
       const record = shard.read(index);
-      const { id, image, height } = record;
-      yield { ...record, image: augmentImage(image, height, augment, { seed, view, id }) };
+      const { id, label } = record;
+      const image = augmentImage(record, imageSize, augment, { seed, view, id });
+      yield { id, label, image, height: imageSize, width: imageSize };
     }
   } finally {
     await shard.close();

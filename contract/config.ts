@@ -49,9 +49,33 @@ const datasetSchema = z.strictObject({
 });
 
 const mixingAlpha = z.number().min(0.05).max(10);
+const share = z.number().positive().max(1);
+const range = (value: z.ZodNumber) =>
+  z.tuple([value, value]).refine(([low, high]) => low <= high, {
+    error: 'the first number must not be above the second',
+  });
+
+/** Random resized crop: a part of any shape and place, stretched to the input's size. */
+const cropSchema = z.strictObject({
+  /** The part's area, as a share of the image's: from and to. */
+  scale: range(share).default([0.08, 1]),
+  /** Its width by its height: from and to. */
+  ratio: range(positive).default([3 / 4, 4 / 3]),
+});
+
+/** Random erasing: a rectangle becomes one plain colour. */
+const erasingSchema = z.strictObject({
+  probability: fraction.default(0.25),
+  /** The rectangle's area, as a share of the view's: from and to. */
+  area: range(share).default([0.02, 0.33]),
+  /** Its width by its height: from and to. */
+  ratio: range(positive).default([0.3, 3.3]),
+});
 
 const augmentSchema = z.strictObject({
-  /** Zero-pad by this many pixels on each side, then crop back at a random place; 0 is off. */
+  /** Crop this way instead of by padding: for photographs. */
+  crop: cropSchema.optional(),
+  /** Zero-pad by this many pixels on each side, then crop to the input's size at a random place. */
   cropPadding: z.int().min(0).max(64).default(4),
   /** Mirror left to right with this probability. */
   flip: fraction.default(0.5),
@@ -72,6 +96,10 @@ const augmentSchema = z.strictObject({
   mixup: mixingAlpha.optional(),
   /** As `mixup`, but a box of the other image takes the place of its own. 1 is usual. With both, each step takes one of them. */
   cutmix: mixingAlpha.optional(),
+  /** One more operation an image, any of TrivialAugment's wide space: instead of rotation and colours, rather than with them. */
+  trivialAugment: z.boolean().optional(),
+  /** Last of all. */
+  erasing: erasingSchema.optional(),
   /** Make so many views of each image and go round them, epoch by epoch; without it, each epoch has a fresh one. */
   views: count.optional(),
 });
@@ -204,4 +232,5 @@ export type Config = z.output<typeof configSchema>;
 /** Any part of a configuration, as a user writes it. */
 export type ConfigInput = z.input<typeof configSchema>;
 export type AugmentConfig = Config['augment'];
+export type ErasingConfig = NonNullable<AugmentConfig['erasing']>;
 export type TrainingConfig = Config['training'];

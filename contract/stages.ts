@@ -22,6 +22,8 @@ export type ImageAugmentation = Omit<AugmentConfig, 'views' | 'mixup' | 'cutmix'
 export interface AugmentedShards {
   readonly kind: 'augmented';
   readonly base: string;
+  /** Height and width of a view. The base set was made for it, so it follows from that. */
+  readonly imageSize: number;
   readonly seed: number;
   readonly view: number;
   readonly augment: ImageAugmentation;
@@ -178,9 +180,10 @@ export interface Takeover {
 
 /** The identity of the augmented shards an epoch reads: a view of its own, or the one whose turn it is. */
 export function augmentedShards(inputs: TrainingInputs, epoch: number): AugmentedShards {
-  const { seed } = inputs.config;
+  const { seed, model } = inputs.config;
   const { views = Infinity, mixup: _mixup, cutmix: _cutmix, ...augment } = inputs.config.augment;
-  return { kind: 'augmented', base: inputs.train, seed, view: epoch % views, augment };
+  const { imageSize } = model;
+  return { kind: 'augmented', base: inputs.train, imageSize, seed, view: epoch % views, augment };
 }
 
 /**

@@ -5,13 +5,21 @@
  * Only integers and the four operations on doubles are used: their results are fixed by the
  * language, which those of `Math.sin` and its like are not.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AugmentConfig } from '../contract/config.ts';
-import { colourMap, meanGrey, recolour } from './colour.ts';
+import { colourMap } from './colour.ts';
 import type { ColourChange } from './colour.ts';
+import { drawPaddedCrop, drawShape, shapedWindow } from './crop.ts';
+import type { ImageSize } from './crop.ts';
+import { drawErasing, erase } from './erasing.ts';
+import type { ErasingDraw } from './erasing.ts';
+import { render } from './pixels.ts';
+import type { PixelImage } from './pixels.ts';
 import { purposes, randomStream } from './random.ts';
-import { resample } from './spatial.ts';
-import type { SpatialChange } from './spatial.ts';
+import { cropMap, through, turnMap } from './spatial.ts';
+import type { CropWindow } from './spatial.ts';
+import { drawOperation, operationOf } from './trivial-augment.ts';
+import type { OperationDraw } from './trivial-augment.ts';
 
 /** Goes up whenever any image would come out otherwise: it is part of the shards' identity. */
 export const augmentOperationVersion = 1;
@@ -23,49 +31,73 @@ export interface AugmentPlace {
   readonly id: string;
 }
 
-/** A new image; `image` is uint8 [size, size, 3] and stays as it is. */
+/** A view [size, size, 3] of a base image of any size, which stays as it is. */
 export function augmentImage(
-  image: Uint8Array,
+  base: PixelImage,
   size: number,
   config: AugmentConfig,
   place: AugmentPlace,
 ): Uint8Array {
-  const change = drawChange(config, place);
-  const framed = frameOf(size);
-  recolour(image, size, colourMap(change, meanGrey(image)), framed);
-  const output = new Uint8Array(size * size * 3);
-  resample(framed, size, change, output);
-  return output;
+  const drawn = drawChange(config, base, size, place);
+  const operation = config.trivialAugment ? operationOf(drawn.operation, size) : {};
+  const turn = turnMap(drawn.flip, drawn.rotationTurns);
+  const cut = through(cropMap(drawn.window, size), turn);
+  const map = operation.spatial ? through(cut, operation.spatial) : cut;
+  const colours = scaledBy(drawn, operation.colour);
+  const view = render(base, map, (grey) => colourMap(colours, grey), size);
+  operation.retouch?.(view, size);
+  if (config.erasing) erase(view, size, config.erasing, drawn.erasing);
+  return view;
 }
 
-/** Each value is drawn whether it is used or not, so that a knob turned to 0 changes no other's values. */
+export interface Change extends ColourChange {
+  readonly window: CropWindow;
+  readonly flip: boolean;
+  readonly rotationTurns: number;
+  readonly operation: OperationDraw;
+  readonly erasing: ErasingDraw;
+}
+
+/** Each value is drawn whether it is used or not, so that a knob changes no other's values. */
 export function drawChange(
   config: AugmentConfig,
+  base: ImageSize,
+  size: number,
   { seed, view, id }: AugmentPlace,
-): ColourChange & SpatialChange {
-  const hash = createHash('sha256').update(id).digest();
-  const place = [view, hash.readUInt32LE(0), hash.readUInt32LE(4)] as const;
+): Change {
+  const digest = hash('sha256', id, 'buffer');
+  const place = [view, digest.readUInt32LE(0), digest.readUInt32LE(4)] as const;
   const random = randomStream(seed, purposes.augmentation, place);
   const within = (limit: number): number => random.between(-limit, limit);
-  const shifts = 2 * config.cropPadding + 1;
-  return {
-    shiftX: random.below(shifts) - config.cropPadding,
-    shiftY: random.below(shifts) - config.cropPadding,
+  const padded = drawPaddedCrop(base, size, config.cropPadding, random);
+  const turn = {
     flip: random.uniform() < config.flip,
     rotationTurns: within(config.rotationDegrees / 360),
+  };
+  const colours: ColourChange = {
     brightness: 1 + within(config.brightness),
     contrast: 1 + within(config.contrast),
     saturation: 1 + within(config.saturation),
     hueTurns: within(config.hue),
   };
+  const shape = drawShape(random);
+  const { crop } = config;
+  const window = crop ? shapedWindow(base, crop.scale, crop.ratio, shape) : padded;
+  return {
+    window,
+    ...turn,
+    ...colours,
+    operation: drawOperation(random),
+    erasing: drawErasing(random),
+  };
 }
 
-/** The last size's scratch image: its frame is never written, so it stays black. */
-let scratch = { size: 0, framed: new Uint8ClampedArray() };
-
-function frameOf(size: number): Uint8ClampedArray {
-  if (scratch.size !== size) {
-    scratch = { size, framed: new Uint8ClampedArray((size + 2) ** 2 * 3) };
-  }
-  return scratch.framed;
+function scaledBy(one: ColourChange, other: Partial<ColourChange> = {}): ColourChange {
+  const { brightness = 1, contrast = 1, saturation = 1 } = other;
+  return {
+    brightness: one.brightness * brightness,
+    contrast: one.contrast * contrast,
+    saturation: one.saturation * saturation,
+    hueTurns: one.hueTurns,
+  };
 }

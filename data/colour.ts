@@ -54,41 +54,9 @@ export function colourMap(change: ColourChange, meanGrey: number): ColourMap {
   return map;
 }
 
-/** The mean luma of an image, in [0, 255]. */
-export function meanGrey(image: Uint8Array): number {
-  let red = 0;
-  let green = 0;
-  let blue = 0;
-  for (let at = 0; at < image.length; at += 3) {
-    red += image[at]!;
-    green += image[at + 1]!;
-    blue += image[at + 2]!;
-  }
-  return (luma[0] * red + luma[1] * green + luma[2] * blue) / (image.length / 3);
-}
-
-/** Writes `image` [size, size, 3], mapped, into the middle of `framed` [size + 2, size + 2, 3]. */
-export function recolour(
-  image: Uint8Array,
-  size: number,
-  map: ColourMap,
-  framed: Uint8ClampedArray,
-): void {
-  const [rr, rg, rb, r0] = rowOf(map, 0);
-  const [gr, gg, gb, g0] = rowOf(map, 1);
-  const [br, bg, bb, b0] = rowOf(map, 2);
-  let from = 0;
-  for (let y = 0; y < size; y += 1) {
-    let to = ((y + 1) * (size + 2) + 1) * 3;
-    for (const end = to + size * 3; to < end; to += 3, from += 3) {
-      const red = image[from]!;
-      const green = image[from + 1]!;
-      const blue = image[from + 2]!;
-      framed[to] = (imul(rr, red) + imul(rg, green) + imul(rb, blue) + r0 + half) >> 16;
-      framed[to + 1] = (imul(gr, red) + imul(gg, green) + imul(gb, blue) + g0 + half) >> 16;
-      framed[to + 2] = (imul(br, red) + imul(bg, green) + imul(bb, blue) + b0 + half) >> 16;
-    }
-  }
+/** The mean luma of an image, in [0, 255], from the sums of its channels. */
+export function meanGrey(red: number, green: number, blue: number, pixels: number): number {
+  return (luma[0] * red + luma[1] * green + luma[2] * blue) / pixels;
 }
 
 /** The pixel whose I is minus `pixel`'s Q, and whose Q is its I; its luma is 0. */
@@ -112,13 +80,4 @@ function cross(a: Vector, b: Vector): Vector {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
 
-const rowOf = (map: ColourMap, row: number): [number, number, number, number] => [
-  map[row * 4]!,
-  map[row * 4 + 1]!,
-  map[row * 4 + 2]!,
-  map[row * 4 + 3]!,
-];
-
-const { imul } = Math;
-const half = 1 << 15;
 const toFixed = (value: number): number => Math.round(value * 65536);

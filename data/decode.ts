@@ -8,13 +8,7 @@ import { NightshiftError } from '../contract/failures.ts';
 import type { Side } from '../contract/manifests.ts';
 import { fileFormat } from './file-format.ts';
 import type { FileFormat } from './file-format.ts';
-
-/** uint8 [height, width, 3] */
-export interface DecodedImage {
-  readonly image: Uint8Array;
-  readonly height: number;
-  readonly width: number;
-}
+import type { PixelImage } from './pixels.ts';
 
 /** What a file turns out to be, every byte of it decoded. */
 export interface ExaminedImage {
@@ -57,7 +51,7 @@ export async function decodeImage(
   bytes: Uint8Array,
   imageSize: number,
   side: Side,
-): Promise<DecodedImage> {
+): Promise<PixelImage> {
   const { height, width } = await readHeader(bytes);
   const asItIs = height === imageSize && width === imageSize;
   const short = asItIs ? imageSize : shorterSide(imageSize);
@@ -102,7 +96,7 @@ function open(bytes: Uint8Array): Sharp {
   });
 }
 
-async function pixelsOf(pipeline: Sharp): Promise<DecodedImage> {
+async function pixelsOf(pipeline: Sharp): Promise<PixelImage> {
   const { data, info } = await decoded(
     pipeline.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true }),
   );

@@ -1,75 +1,79 @@
 /** Crop, flip and rotation as one affine map from the output's pixels back to the image's. */
 import { cosSin } from './trigonometry.ts';
 
-export interface SpatialChange {
-  /** Where the crop lies in the padded image, from its middle, in pixels. */
+/**
+ * From a pixel (u, v) of the output, counted from its middle, to the place in the image:
+ * x = xx u + xy v + shiftX and y = yx u + yy v + shiftY, from where the output's middle would lie
+ * if it stood in the image's upper left corner.
+ */
+export interface SpatialMap {
+  readonly xx: number;
+  readonly xy: number;
+  readonly yx: number;
+  readonly yy: number;
   readonly shiftX: number;
   readonly shiftY: number;
-  readonly flip: boolean;
-  readonly rotationTurns: number;
 }
 
-/**
- * Writes `output` [size, size, 3]: each pixel from the four around its origin in `framed`, by
- * bilinear weights of 8 bits an axis. `framed` [size + 2, size + 2, 3] is the image in a frame of
- * black, and what lies outside is black.
- */
-export function resample(
-  framed: Uint8ClampedArray,
-  size: number,
-  { shiftX, shiftY, flip, rotationTurns }: SpatialChange,
-  output: Uint8Array,
-): void {
-  const { cos, sin } = cosSin(rotationTurns);
+/** A part of an image, in pixels; it may reach beyond the image. */
+export interface CropWindow {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export const unmoved: SpatialMap = { xx: 1, xy: 0, yx: 0, yy: 1, shiftX: 0, shiftY: 0 };
+
+/** The window becomes the output [size, size]: the middles of its outermost pixels those of the output's. */
+export function cropMap({ left, top, width, height }: CropWindow, size: number): SpatialMap {
+  return {
+    ...unmoved,
+    xx: (width - 1) / (size - 1),
+    yy: (height - 1) / (size - 1),
+    shiftX: left + (width - size) / 2,
+    shiftY: top + (height - size) / 2,
+  };
+}
+
+/** Mirrored left to right, and turned about the middle. */
+export function turnMap(flip: boolean, turns: number): SpatialMap {
+  const { cos, sin } = cosSin(turns);
   const mirror = flip ? -1 : 1;
-  const centre = (size - 1) / 2;
-  // The origin's place in `framed`, in 16.16 fixed point: what a step to the right adds to it.
-  const xStep = toFixed(mirror * cos);
-  const yStep = toFixed(-sin);
-  const stride = (size + 2) * 3;
-  let to = 0;
-  for (let row = 0; row < size; row += 1) {
-    const v = row - centre;
-    let x = toFixed(mirror * (v * sin - centre * cos) + centre + shiftX + 1);
-    let y = toFixed(v * cos + centre * sin + centre + shiftY + 1);
-    for (const end = to + size * 3; to < end; to += 3, x += xStep, y += yStep) {
-      const left = x >> 16;
-      const top = y >> 16;
-      if (left < 0 || left > size || top < 0 || top > size) continue;
-      const right = (x >> 8) & 0xff;
-      const down = (y >> 8) & 0xff;
-      const w11 = imul(right, down);
-      const w10 = (down << 8) - w11;
-      const w01 = (right << 8) - w11;
-      const w00 = 65536 - w11 - w10 - w01;
-      const a = imul(top, stride) + imul(left, 3);
-      const b = a + stride;
-      // Written out for each channel: a loop here costs half as much again.
-      output[to] =
-        (imul(w00, framed[a]!) +
-          imul(w01, framed[a + 3]!) +
-          imul(w10, framed[b]!) +
-          imul(w11, framed[b + 3]!) +
-          half) >>
-        16;
-      output[to + 1] =
-        (imul(w00, framed[a + 1]!) +
-          imul(w01, framed[a + 4]!) +
-          imul(w10, framed[b + 1]!) +
-          imul(w11, framed[b + 4]!) +
-          half) >>
-        16;
-      output[to + 2] =
-        (imul(w00, framed[a + 2]!) +
-          imul(w01, framed[a + 5]!) +
-          imul(w10, framed[b + 2]!) +
-          imul(w11, framed[b + 5]!) +
-          half) >>
-        16;
-    }
-  }
+  return { ...unmoved, xx: mirror * cos, xy: mirror * sin, yx: -sin, yy: cos };
 }
 
-const { imul } = Math;
-const half = 1 << 15;
-const toFixed = (value: number): number => Math.round(value * 65536);
+/** What `inner` makes of the image, seen through `outer`. */
+export function through(inner: SpatialMap, outer: SpatialMap): SpatialMap {
+  return {
+    xx: inner.xx * outer.xx + inner.xy * outer.yx,
+    xy: inner.xx * outer.xy + inner.xy * outer.yy,
+    yx: inner.yx * outer.xx + inner.yy * outer.yx,
+    yy: inner.yx * outer.xy + inner.yy * outer.yy,
+    shiftX: inner.xx * outer.shiftX + inner.xy * outer.shiftY + inner.shiftX,
+    shiftY: inner.yx * outer.shiftX + inner.yy * outer.shiftY + inner.shiftY,
+  };
+}
+
+/** The pixels of an image [height, width] that an output of this size is made of; at least one. */
+export function neededPart(
+  { xx, xy, yx, yy, shiftX, shiftY }: SpatialMap,
+  size: number,
+  height: number,
+  width: number,
+): CropWindow {
+  const centre = (size - 1) / 2;
+  const along = (middle: number, reach: number, length: number): [number, number] => {
+    const first = Math.min(length - 1, Math.max(0, Math.floor(middle - reach) - 1));
+    const last = Math.min(length - 1, Math.max(0, Math.ceil(middle + reach) + 1));
+    return [first, last - first + 1];
+  };
+  const reachX = (Math.abs(xx) + Math.abs(xy)) * centre;
+  const reachY = (Math.abs(yx) + Math.abs(yy)) * centre;
+  const [left, across] = along(centre + shiftX, reachX, width);
+  const [top, down] = along(centre + shiftY, reachY, height);
+  return { left, top, width: across, height: down };
+}
+
+/** 16.16 fixed point. */
+export const toFixed = (value: number): number => Math.round(value * 65536);

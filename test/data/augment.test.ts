@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configSchema } from '../../contract/config.ts';
 import type { AugmentConfig } from '../../contract/config.ts';
-import { augmentImage, drawChange } from '../../data/augment.ts';
+import { augmentImage as augment, drawChange } from '../../data/augment.ts';
+import type { AugmentPlace } from '../../data/augment.ts';
 import { sha256 } from '../../data/digest.ts';
 import { madeImage } from './support.ts';
 
@@ -26,6 +27,18 @@ const most: AugmentConfig = {
   hue: 0.5,
 };
 const place = { seed: 0, view: 0, id: 'made/00000' };
+const square = { height: 32, width: 32 };
+
+/** Of an image that has the size of its views. */
+function augmentImage(
+  image: Uint8Array,
+  size: number,
+  config: AugmentConfig,
+  at: AugmentPlace,
+): Uint8Array {
+  return augment({ image, height: size, width: size }, size, config, at);
+}
+
 const pixel = (image: Uint8Array, x: number, y: number): number[] => [
   ...image.subarray((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
 ];
@@ -83,21 +96,25 @@ test('the image given stays as it was', () => {
 });
 
 test('a knob at 0 changes the values of no other', () => {
-  const whole = drawChange(defaults, place);
-  assert.deepEqual(drawChange({ ...defaults, rotationDegrees: 0, cropPadding: 0 }, place), {
+  const whole = drawChange(defaults, square, 32, place);
+  const less = { ...defaults, rotationDegrees: 0, cropPadding: 0 };
+  assert.deepEqual(drawChange(less, square, 32, place), {
     ...whole,
     rotationTurns: 0,
-    shiftX: 0,
-    shiftY: 0,
+    window: { left: 0, top: 0, width: 32, height: 32 },
   });
+  const { window: _padded, ...others } = whole;
+  const more = configSchema.parse({ augment: { crop: {}, erasing: {}, trivialAugment: true } });
+  const { window: _shaped, ...stillOthers } = drawChange(more.augment, square, 32, place);
+  assert.deepEqual(stillOthers, others);
 });
 
 test('values are drawn from all of their range and from nowhere else', () => {
   const changes = Array.from({ length: 2000 }, (_, view) =>
-    drawChange(defaults, { ...place, view }),
+    drawChange(defaults, square, 32, { ...place, view }),
   );
   assert.deepEqual(
-    [...new Set(changes.map(({ shiftX }) => shiftX))].toSorted((a, b) => a - b),
+    [...new Set(changes.map(({ window }) => window.left))].toSorted((a, b) => a - b),
     [-4, -3, -2, -1, 0, 1, 2, 3, 4],
   );
   const flips = changes.filter(({ flip }) => flip).length;
@@ -118,7 +135,7 @@ test('a crop moves the image by whole pixels and shows the padding as black', ()
   const config = { ...off, cropPadding: 4 };
   for (let view = 0; view < 10; view += 1) {
     const at = { ...place, view };
-    const { shiftX, shiftY } = drawChange(config, at);
+    const { left, top } = drawChange(config, square, 32, at).window;
     const cropped = augmentImage(image, 32, config, at);
     for (const [x, y] of [
       [0, 0],
@@ -126,7 +143,7 @@ test('a crop moves the image by whole pixels and shows the padding as black', ()
       [0, 31],
       [16, 16],
     ] as const) {
-      const [fromX, fromY] = [x + shiftX, y + shiftY];
+      const [fromX, fromY] = [x + left, y + top];
       const inside = fromX >= 0 && fromX < 32 && fromY >= 0 && fromY < 32;
       assert.deepEqual(pixel(cropped, x, y), inside ? pixel(image, fromX, fromY) : [0, 0, 0]);
     }
@@ -137,4 +154,50 @@ test('a flip mirrors left and right', () => {
   const image = madeImage(5);
   const view = augmentImage(image, 32, { ...off, flip: 1 }, place);
   for (let x = 0; x < 32; x += 1) assert.deepEqual(pixel(view, x, 7), pixel(image, 31 - x, 7));
+});
+
+const photograph = { image: madeImage(8, 64).subarray(0, 64 * 43 * 3), height: 43, width: 64 };
+const { augment: photographs } = configSchema.parse({ augment: { crop: {} } });
+
+test('a base image of any shape gives views of one size', () => {
+  for (const config of [photographs, defaults]) {
+    const view = augment(photograph, 37, config, place);
+    assert.equal(view.length, 37 * 37 * 3);
+    assert.notDeepEqual(view, augment(photograph, 37, config, { ...place, view: 1 }));
+  }
+});
+
+test('the bytes of photographs are pinned too, with all there is', () => {
+  const digestOf = (config: AugmentConfig): string =>
+    sha256(
+      Buffer.concat(
+        Array.from({ length: 200 }, (_, view) =>
+          augment(photograph, 37, config, { ...place, view }),
+        ),
+      ),
+    );
+  assert.equal(
+    digestOf(photographs),
+    '13d1898a92694e777aa3bdc6f62e76d2529f4a1ccbf9330841d7da704942c891',
+  );
+  const { augment: all } = configSchema.parse({
+    augment: { crop: {}, erasing: { probability: 0.5 }, trivialAugment: true },
+  });
+  assert.equal(digestOf(all), '3fc3876c3a277ffde850c68c97854d46cb71e8382428231c9667bb40f5c1ee24');
+});
+
+test('erasing and one more operation come to views that would else be the same', () => {
+  const erased = {
+    ...off,
+    erasing: configSchema.parse({ augment: { erasing: {} } }).augment.erasing,
+  };
+  const image = madeImage(3);
+  const views = (config: AugmentConfig): number =>
+    Array.from({ length: 400 }, (_, view) =>
+      augmentImage(image, 32, config, { ...place, view }),
+    ).filter((view) => !Buffer.from(view).equals(image)).length;
+  assert.ok(Math.abs(views(erased) - 100) < 40, String(views(erased)));
+  // One operation of 14 leaves the image, and of most the weakest strength does.
+  const tried = views({ ...off, trivialAugment: true });
+  assert.ok(tried > 320 && tried < 390, String(tried));
 });

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { colourMap, meanGrey, recolour } from '../../data/colour.ts';
-import type { ColourChange } from '../../data/colour.ts';
+import { colourMap, meanGrey } from '../../data/colour.ts';
+import type { ColourChange, ColourMap } from '../../data/colour.ts';
+import { render } from '../../data/pixels.ts';
+import { unmoved } from '../../data/spatial.ts';
 import { madeImage } from './support.ts';
 
 const unchanged: ColourChange = { brightness: 1, contrast: 1, saturation: 1, hueTurns: 0 };
 
 function recoloured(image: Uint8Array, change: Partial<ColourChange>): Uint8Array {
   const size = Math.sqrt(image.length / 3);
-  const framed = new Uint8ClampedArray((size + 2) ** 2 * 3);
-  recolour(image, size, colourMap({ ...unchanged, ...change }, meanGrey(image)), framed);
-  const inside = new Uint8Array(image.length);
-  for (let row = 0; row < size; row += 1) {
-    const start = ((row + 1) * (size + 2) + 1) * 3;
-    inside.set(framed.subarray(start, start + size * 3), row * size * 3);
-  }
-  return inside;
+  const colours = (grey: number): ColourMap => colourMap({ ...unchanged, ...change }, grey);
+  return render({ image, height: size, width: size }, unmoved, colours, size);
+}
+
+function greyOf(image: Uint8Array): number {
+  const sums = [0, 1, 2].map((channel) =>
+    image.reduce((sum, value, at) => sum + (at % 3 === channel ? value : 0), 0),
+  );
+  return meanGrey(sums[0]!, sums[1]!, sums[2]!, image.length / 3);
 }
 
 const clip = (value: number): number => Math.min(255, Math.max(0, value));
@@ -24,7 +27,7 @@ test('the four together are within one level of one after the other in doubles',
   const image = madeImage(1);
   const change = { brightness: 1.15, contrast: 0.85, saturation: 1.3, hueTurns: 0.06 };
   const view = recoloured(image, change);
-  const mean = change.brightness * meanGrey(image);
+  const mean = change.brightness * greyOf(image);
   const angle = 2 * Math.PI * change.hueTurns;
   for (let at = 0; at < image.length; at += 3) {
     const [red, green, blue] = [0, 1, 2].map(
@@ -65,7 +68,7 @@ test('brightness 0 is black, and brightness 2 clips at white', () => {
 
 test('contrast 0 is the mean grey everywhere', () => {
   const image = madeImage(2);
-  const grey = Math.round(meanGrey(image));
+  const grey = Math.round(greyOf(image));
   assert.ok(recoloured(image, { contrast: 0 }).every((value) => value === grey));
 });
 
@@ -85,6 +88,20 @@ test('a third of the colour circle turns red to the neighbourhood of green or bl
 });
 
 test('the mean grey is the mean of the luma', () => {
-  assert.equal(meanGrey(new Uint8Array(12).fill(100)), 100);
-  assert.ok(Math.abs(meanGrey(Uint8Array.of(10, 20, 30)) - (2.99 + 11.74 + 3.42)) < 1e-12);
+  assert.equal(greyOf(new Uint8Array(12).fill(100)), 100);
+  assert.ok(Math.abs(greyOf(Uint8Array.of(10, 20, 30)) - (2.99 + 11.74 + 3.42)) < 1e-12);
+  for (const size of [1, 5, 32]) {
+    const image = madeImage(7, size);
+    let grey = 0;
+    render(
+      { image, height: size, width: size },
+      unmoved,
+      (found) => {
+        grey = found;
+        return colourMap(unchanged, found);
+      },
+      size,
+    );
+    assert.equal(grey, greyOf(image));
+  }
 });

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import sharp from 'sharp';
 import type { Sharp } from 'sharp';
 import { BrokenImage, decodeImage, examineImage, shorterSide } from '../../data/decode.ts';
-import type { DecodedImage } from '../../data/decode.ts';
 import { sha256 } from '../../data/digest.ts';
+import type { PixelImage } from '../../data/pixels.ts';
 
 type Colour = readonly [number, number, number];
 const red: Colour = [200, 40, 30];
@@ -26,7 +26,7 @@ function quarters(width: number, height: number, channels: 1 | 3 = 3): Sharp {
 }
 
 /** The colours in the middle of the quarters. */
-function coloursOf({ image, height, width }: DecodedImage): number[][] {
+function coloursOf({ image, height, width }: PixelImage): number[][] {
   return [1, 3].flatMap((row) =>
     [1, 3].map((column) => {
       const at = (Math.floor((row * height) / 4) * width + Math.floor((column * width) / 4)) * 3;
@@ -35,7 +35,7 @@ function coloursOf({ image, height, width }: DecodedImage): number[][] {
   );
 }
 
-function assertColours(decoded: DecodedImage, expected: readonly Colour[], within: number): void {
+function assertColours(decoded: PixelImage, expected: readonly Colour[], within: number): void {
   assert.equal(decoded.image.length, decoded.height * decoded.width * 3);
   for (const [quarter, colour] of coloursOf(decoded).entries()) {
     for (const [channel, value] of colour.entries()) {
@@ -49,7 +49,7 @@ function assertColours(decoded: DecodedImage, expected: readonly Colour[], withi
 }
 
 const upright = [red, green, blue, grey];
-const size = ({ height, width }: DecodedImage): number[] => [height, width];
+const size = ({ height, width }: PixelImage): number[] => [height, width];
 
 test('JPEG, PNG, WebP, GIF and TIFF all give the pixels they show', async () => {
   const files = {

@@ -1,22 +1,35 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resample } from '../../data/spatial.ts';
-import type { SpatialChange } from '../../data/spatial.ts';
+import { colourMap } from '../../data/colour.ts';
+import { render } from '../../data/pixels.ts';
+import { cropMap, neededPart, through, turnMap, unmoved } from '../../data/spatial.ts';
+import type { CropWindow, SpatialMap } from '../../data/spatial.ts';
 import { madeImage } from './support.ts';
 
-const unchanged: SpatialChange = { shiftX: 0, shiftY: 0, flip: false, rotationTurns: 0 };
+const sameColours = () => colourMap({ brightness: 1, contrast: 1, saturation: 1, hueTurns: 0 }, 0);
 
-function moved(image: Uint8Array, size: number, change: Partial<SpatialChange>): Uint8Array {
-  const framed = new Uint8ClampedArray((size + 2) ** 2 * 3);
-  for (let row = 0; row < size; row += 1) {
-    framed.set(
-      image.subarray(row * size * 3, (row + 1) * size * 3),
-      ((row + 1) * (size + 2) + 1) * 3,
-    );
-  }
-  const output = new Uint8Array(image.length);
-  resample(framed, size, { ...unchanged, ...change }, output);
-  return output;
+/** A view [size, size, 3] of an image [height, width, 3], its colours as they are. */
+function viewOf(
+  image: Uint8Array,
+  { height, width }: { height: number; width: number },
+  map: SpatialMap,
+  size: number,
+): Uint8Array {
+  return render({ image, height, width }, map, sameColours, size);
+}
+
+interface Move {
+  readonly shiftX?: number;
+  readonly shiftY?: number;
+  readonly flip?: boolean;
+  readonly rotationTurns?: number;
+}
+
+function moved(image: Uint8Array, size: number, change: Move): Uint8Array {
+  const { shiftX = 0, shiftY = 0, flip = false, rotationTurns = 0 } = change;
+  const cut = cropMap({ left: shiftX, top: shiftY, width: size, height: size }, size);
+  const map = through(cut, turnMap(flip, rotationTurns));
+  return viewOf(image, { height: size, width: size }, map, size);
 }
 
 test('a quarter turn carries each pixel to its place exactly', () => {
@@ -72,4 +85,52 @@ test('what was turned in from outside is black', () => {
   const view = moved(white, 32, { rotationTurns: 0.125 });
   assert.deepEqual([...view.subarray(0, 3)], [0, 0, 0]);
   assert.deepEqual([...view.subarray((16 * 32 + 16) * 3, (16 * 32 + 16) * 3 + 3)], [255, 255, 255]);
+});
+
+/** Ramps: red rises with x, green with y; as large as `stretch` makes them. */
+function ramps(height: number, width: number): Uint8Array {
+  return Uint8Array.from({ length: height * width * 3 }, (_, at) => {
+    const pixel = Math.floor(at / 3);
+    return [2 * (pixel % width), 2 * Math.floor(pixel / width), 0][at % 3]!;
+  });
+}
+
+test('a window is stretched to the output, from its first pixels to its last', () => {
+  const image = ramps(60, 100);
+  const window: CropWindow = { left: 20, top: 10, width: 61, height: 31 };
+  const view = viewOf(image, { height: 60, width: 100 }, cropMap(window, 21), 21);
+  for (let y = 0; y < 21; y += 1) {
+    for (let x = 0; x < 21; x += 1) {
+      const [red, green] = view.subarray((y * 21 + x) * 3);
+      assert.ok(Math.abs(red! - 2 * (20 + 3 * x)) <= 1, `(${x}, ${y}): red ${red}`);
+      assert.ok(Math.abs(green! - 2 * (10 + 1.5 * y)) <= 1, `(${x}, ${y}): green ${green}`);
+    }
+  }
+});
+
+test('the whole of an image reaches to its edges without the black around it', () => {
+  const white = new Uint8Array(37 * 52 * 3).fill(255);
+  for (const size of [32, 97]) {
+    const whole = cropMap({ left: 0, top: 0, width: 52, height: 37 }, size);
+    const view = viewOf(white, { height: 37, width: 52 }, whole, size);
+    assert.ok(Math.min(...view) >= 254, String(Math.min(...view)));
+  }
+});
+
+test('two maps together are the one seen through the other', () => {
+  const image = madeImage(3);
+  const shifted = { ...unmoved, shiftX: 5, shiftY: -3 };
+  const mirrored = turnMap(true, 0);
+  const square = { height: 32, width: 32 };
+  const inTurn = viewOf(viewOf(image, square, shifted, 32), square, mirrored, 32);
+  assert.deepEqual(viewOf(image, square, through(shifted, mirrored), 32), inTurn);
+});
+
+test('what a view does not reach is not needed', () => {
+  const map = cropMap({ left: 40, top: 20, width: 11, height: 11 }, 11);
+  assert.deepEqual(neededPart(map, 11, 100, 100), { left: 39, top: 19, width: 13, height: 13 });
+  const away = cropMap({ left: -500, top: 400, width: 11, height: 11 }, 11);
+  assert.deepEqual(neededPart(away, 11, 100, 100), { left: 0, top: 99, width: 1, height: 1 });
+  const nothing = viewOf(new Uint8Array(30_000).fill(9), { height: 100, width: 100 }, away, 11);
+  assert.ok(nothing.every((value) => value === 0));
 });
