@@ -43,57 +43,74 @@ const thumbnailSize = 32;
 sharp.cache(false);
 
 /**
- * A file's image with its shorter side a little above `imageSize`: of training whole, for
- * augmentation to crop from (what is longer than 2:1 loses its ends), else the middle
- * [imageSize, imageSize]. An image that has this size stays as it is. Throws `BrokenImage`.
+ * To train on: the whole image for augmentation to crop from, its shorter side at most 8/7 of
+ * `imageSize`; what is longer than 2:1 loses its ends. Else the middle, [imageSize, imageSize], of
+ * the image with a shorter side of 8/7. An image that has the size stays as it is. Throws
+ * `BrokenImage`.
  */
 export async function decodeImage(
   bytes: Uint8Array,
   imageSize: number,
   side: Side,
 ): Promise<PixelImage> {
-  const { height, width } = await readHeader(bytes);
-  const asItIs = height === imageSize && width === imageSize;
-  const short = asItIs ? imageSize : shorterSide(imageSize);
-  const scaled = (length: number): number =>
-    Math.min(2 * short, Math.round((short * length) / Math.min(height, width)));
-  const train = side === 'train';
-  const resized = open(bytes).resize(train ? scaled(width) : short, train ? scaled(height) : short);
+  const header = await readHeader(bytes);
+  const { height, width } = header;
+  const opened = open(bytes, header);
+  if (height === imageSize && width === imageSize) return pixelsOf(opened);
+  const short = shorterSide(imageSize);
+  if (side === 'train') {
+    const own = Math.min(height, width);
+    const kept = Math.min(short, own);
+    const scaled = (length: number): number =>
+      Math.min(2 * kept, Math.round((kept * length) / own));
+    return pixelsOf(opened.resize(scaled(width), scaled(height)));
+  }
   const edge = Math.floor((short - imageSize) / 2);
   const middle = { left: edge, top: edge, width: imageSize, height: imageSize };
-  return pixelsOf(train ? resized : resized.extract(middle));
+  return pixelsOf(opened.resize(short, short).extract(middle));
 }
 
-/** The shorter side that images are resized to: 256 for 224, as is the custom. */
+/** What images are resized to, to be cropped to `imageSize`: 256 for 224, as is the custom. */
 export const shorterSide = (imageSize: number): number => Math.round((imageSize * 8) / 7);
 
 /** Decodes every byte of a file, in little memory. Throws `BrokenImage`. */
 export async function examineImage(bytes: Uint8Array): Promise<ExaminedImage> {
   const header = await readHeader(bytes);
-  const small = open(bytes).resize(thumbnailSize, thumbnailSize, { fit: 'fill' }).greyscale();
-  return { ...header, thumbnail: await decoded(small.raw().toBuffer()) };
+  const small = open(bytes, header).resize(thumbnailSize, thumbnailSize, { fit: 'fill' });
+  const thumbnail = await decoded(small.greyscale().raw().toBuffer());
+  const { format, height, width } = header;
+  return { format, height, width, thumbnail };
 }
 
-/** Height and width are those of the upright image. */
-async function readHeader(bytes: Uint8Array): Promise<Omit<ExaminedImage, 'thumbnail'>> {
+interface Header extends Omit<ExaminedImage, 'thumbnail'> {
+  /** Its colour profile is sRGB, by its name. */
+  readonly srgb: boolean;
+}
+
+async function readHeader(bytes: Uint8Array): Promise<Header> {
   if (bytes.length === 0) throw new BrokenImage('the file is empty');
   const format = fileFormat(bytes);
   if (!format) throw new BrokenImage('it is no JPEG, PNG, WebP, GIF or TIFF file');
-  const { autoOrient } = await decoded(open(bytes).metadata());
+  const { autoOrient, icc } = await decoded(sharp(bytes, limits).metadata());
   const { height, width } = autoOrient;
   if (height > maxSidePixels || width > maxSidePixels || height * width > maxPixels) {
     throw new BrokenImage(
       `${width} x ${height} pixels are more than ${maxSidePixels} a side or ${maxPixels} in all`,
     );
   }
-  return { format, height, width };
+  return { format, height, width, srgb: icc?.includes('sRGB') ?? false };
 }
 
-/** Upright; what is transparent lies on white. Of what moves or has pages, the first. */
-function open(bytes: Uint8Array): Sharp {
-  return sharp(bytes, { autoOrient: true, failOn: 'error', limitInputPixels: false }).flatten({
-    background: 'white',
-  });
+/** The header is looked at first, and has closer limits. */
+const limits = { failOn: 'error', limitInputPixels: false } as const;
+
+/**
+ * Upright; what is transparent lies on white. Of what moves or has pages, the first. From sRGB to
+ * sRGB nothing is converted: that would cost more than all the rest.
+ */
+function open(bytes: Uint8Array, { srgb }: Header): Sharp {
+  const opened = sharp(bytes, { ...limits, autoOrient: true, ignoreIcc: srgb });
+  return opened.flatten({ background: 'white' });
 }
 
 async function pixelsOf(pipeline: Sharp): Promise<PixelImage> {
