@@ -3,7 +3,7 @@
  * Whatever the file is called, its first bytes say what it is. Decoded and resized by libvips.
  */
 import sharp from 'sharp';
-import type { Sharp } from 'sharp';
+import type { Metadata, Sharp } from 'sharp';
 import { NightshiftError } from '../contract/failures.ts';
 import type { Side } from '../contract/manifests.ts';
 import { fileFormat } from './file-format.ts';
@@ -34,9 +34,10 @@ const version = 1;
 /** The pixels follow from these too: part of the identity of what is made of image files. */
 export const decoder = `decode/${version}, sharp ${sharp.versions.sharp}, libvips ${sharp.versions.vips}`;
 
-/** What can't be decoded in rows takes some 4 bytes of memory a pixel. */
-const maxPixels = 50_000_000;
+const maxPixels = 100_000_000;
 const maxSidePixels = 30_000;
+/** Of an image that can't be decoded row by row, in memory. */
+const maxWholeBytes = 200_000_000;
 const thumbnailSize = 32;
 
 // No image comes twice: the cache would hold memory only.
@@ -91,14 +92,31 @@ async function readHeader(bytes: Uint8Array): Promise<Header> {
   if (bytes.length === 0) throw new BrokenImage('the file is empty');
   const format = fileFormat(bytes);
   if (!format) throw new BrokenImage('it is no JPEG, PNG, WebP, GIF or TIFF file');
-  const { autoOrient, icc } = await decoded(sharp(bytes, limits).metadata());
-  const { height, width } = autoOrient;
+  const metadata = await decoded(sharp(bytes, limits).metadata());
+  const { height, width } = metadata.autoOrient;
   if (height > maxSidePixels || width > maxSidePixels || height * width > maxPixels) {
     throw new BrokenImage(
       `${width} x ${height} pixels are more than ${maxSidePixels} a side or ${maxPixels} in all`,
     );
   }
-  return { format, height, width, srgb: icc?.includes('sRGB') ?? false };
+  const bytesWhole = wholeBytes(format, metadata);
+  if (bytesWhole > maxWholeBytes) {
+    throw new BrokenImage(
+      `${width} x ${height} pixels take ${bytesWhole} bytes, as it can't be decoded row by row; ${maxWholeBytes} are the most`,
+    );
+  }
+  return { format, height, width, srgb: metadata.icc?.includes('sRGB') ?? false };
+}
+
+/** What must be in memory at once; 0 for what is decoded row by row. */
+function wholeBytes(
+  format: FileFormat,
+  { width, height, channels, depth, isProgressive }: Metadata,
+): number {
+  const inRows = (format === 'jpeg' || format === 'png') && !isProgressive;
+  // A progressive JPEG file's coefficients have 16 bits.
+  const sampleBytes = format === 'jpeg' || depth === 'ushort' ? 2 : 1;
+  return inRows ? 0 : width * height * channels * sampleBytes;
 }
 
 /** The header is looked at first, and has closer limits. */
