@@ -3,6 +3,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { prepareEpoch } from './prepare.ts';
+import type { Trust } from './prepare.ts';
 
 export interface EpochsAhead {
   prepare(epoch: number): void;
@@ -15,7 +16,7 @@ export interface EpochsAhead {
 export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
   const prepared = new Map<number, Promise<void>>();
   const scope = new CancellationScope();
-  const start = (epoch: number, trust: 'trust' | 'verify'): void => {
+  const start = (epoch: number, trust: Trust): void => {
     // Not the segment's that asks for it: a pause must not end it.
     const shards = scope.run(() => prepareEpoch(inputs, epoch, trust));
     prepared.set(epoch, shards);

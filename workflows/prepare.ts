@@ -53,7 +53,7 @@ export async function prepareBaseShards(
 export async function prepareEpoch(
   inputs: TrainingInputs,
   epoch: number,
-  trust: Trust = 'trust',
+  trust: Trust,
 ): Promise<void> {
   const stage = augmentedShards(inputs, epoch);
   const opened = await open(stage, trust);
