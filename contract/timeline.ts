@@ -13,6 +13,11 @@ export interface Numerics {
   readonly precision: 'float32' | 'bfloat16';
 }
 
+/** What of them a reader wants to know: `cpu (avx512, 2 threads), float32`. */
+export function numericsText({ device, instructions, threads, precision }: Numerics): string {
+  return `${device} (${instructions}, ${threads} threads), ${precision}`;
+}
+
 /** One decision: from step `fromStep` (counted from 0) on, the steps are taken so. */
 export interface Decision {
   readonly fromStep: number;

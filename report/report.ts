@@ -1,6 +1,7 @@
 /** A run's report: one self-contained HTML page, without network. */
 import { presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
+import { numericsText } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { accuracyChart, lossChart } from './charts.ts';
 import { configRows } from './config-rows.ts';
@@ -53,7 +54,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
             </div>
             <p>
               ${count(plan.epochs)} epochs of ${count(plan.samples)} images, ${plan.batchSize} a
-              step, ${input.imagesPerSecond.toFixed(0)} images/s on ${hardware(input)}.
+              step, ${input.imagesPerSecond.toFixed(0)} images/s on ${numericsText(input.numerics)}.
               ${interruptions(input)}
             </p>
             <p>${beginning(input)}</p>
@@ -228,11 +229,6 @@ function interruptions({ resumedAt, notBitEqual }: ReportInput): string {
       ? ' The weights are those of an undisturbed run, to the last bit.'
       : ` Not bit-equal to an undisturbed run ${notBitEqual.join('; ')}.`;
   return resumedAt.length === 0 && notBitEqual.length === 0 ? resumed : resumed + bits;
-}
-
-function hardware({ numerics }: ReportInput): string {
-  const { device, instructions, threads, precision } = numerics;
-  return `${device} (${instructions}, ${threads} threads) in ${precision}`;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -2,11 +2,11 @@
 import { conventionsOf } from '../contract/stages.ts';
 import type { Predictions, TrainingInputs } from '../contract/stages.ts';
 import { model } from './activities.ts';
+import type { FinishedTraining } from './finished-training.ts';
 import { onceMended } from './once-mended.ts';
 import { makeParts, open } from './prepare.ts';
 import type { Trust } from './prepare.ts';
 import type { Advance } from './progress.ts';
-import type { FinishedTraining } from './train.ts';
 
 /** Predicts every image of the base set `test`; returns the digest of the sealed predictions. */
 export async function predictTestSet(

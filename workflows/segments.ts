@@ -1,5 +1,5 @@
 /** Segments of training, asked of a worker: first of the one whose trainer holds the run's state. */
-import { CancellationScope, log } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
@@ -71,6 +71,22 @@ export function openSegments(
     release: () => void (workerQueue = undefined),
     saw: (step) => void (seenStep = Math.max(seenStep, step)),
   };
+}
+
+/** Does it; cancelled meanwhile, the worker saves what it holds and frees its GPU. */
+export async function orHandBack<T>(
+  segments: Segments,
+  step: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (failure) {
+    if (isCancellation(failure)) {
+      await CancellationScope.nonCancellable(() => segments.handBack(step));
+    }
+    throw failure;
+  }
 }
 
 /** Waits longer than a worker that lives takes to begin; one that is gone costs so much once. */

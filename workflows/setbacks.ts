@@ -3,6 +3,7 @@ import { isCancellation, log, sleep } from '@temporalio/workflow';
 import { isToBeMended, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import type { TrainingConfig } from '../contract/config.ts';
+import { numericsText } from '../contract/timeline.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import type { Course } from './course.ts';
 import type { EpochsAhead } from './epochs.ts';
@@ -69,7 +70,7 @@ export function openSetbacks(help: SetbackHelp): Setbacks {
         if (training.strict) throw failure;
         const change = details as { numerics: Numerics; step: number };
         course.turnOff(change.step, change.numerics);
-        notBitEqual.push(`from step ${change.step}: on ${describe(change.numerics)}`);
+        notBitEqual.push(`from step ${change.step}: on ${numericsText(change.numerics)}`);
         return change.step;
       }
       // The first time it may be mended by now.
@@ -78,8 +79,4 @@ export function openSetbacks(help: SetbackHelp): Setbacks {
       return step;
     },
   };
-}
-
-export function describe({ device, instructions, threads, precision }: Numerics): string {
-  return `${device} (${instructions}, ${threads} threads), ${precision}`;
 }
