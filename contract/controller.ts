@@ -1,10 +1,9 @@
 /** What is decided from validations: the best state, and when the learning rate goes down. Pure. */
+import { z } from 'zod';
 
 /** A validation as far as decisions go by it; accuracy in [0, 1]. */
-export interface Measured {
-  readonly step: number;
-  readonly accuracy: number;
-}
+const measuredSchema = z.strictObject({ step: z.int().min(0), accuracy: z.number() });
+export type Measured = z.infer<typeof measuredSchema>;
 
 /** `training.plateau` of the configuration. */
 export interface PlateauRule {
@@ -17,13 +16,14 @@ export interface PlateauRule {
 }
 
 /** All that a decision depends on: a function of the validations so far, never kept elsewhere. */
-export interface ControllerState {
-  readonly best: Measured | null;
+export const controllerStateSchema = z.strictObject({
+  best: measuredSchema.nullable(),
   /** Validations since the best one, or since the rate went down after it. */
-  readonly patience: number;
+  patience: z.int().min(0),
   /** Multiplies the scheduled learning rate. */
-  readonly learningRateFactor: number;
-}
+  learningRateFactor: z.number(),
+});
+export type ControllerState = z.infer<typeof controllerStateSchema>;
 
 const initial: ControllerState = { best: null, patience: 0, learningRateFactor: 1 };
 

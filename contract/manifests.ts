@@ -1,5 +1,9 @@
 /** The schemas of the JSON that is stored. A manifest is the commit point of what it names. */
 import { z } from 'zod';
+import { controllerStateSchema } from './controller.ts';
+import { validationSchema } from './progress.ts';
+import { checkpointReferenceSchema, trainingInputsSchema, validatedStateSchema } from './stages.ts';
+import { decisionSchema } from './timeline.ts';
 import { conventionsSchema } from './weights.ts';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -111,12 +115,6 @@ export const shardSetManifestSchema = z.strictObject({
   shards: z.array(shardSchema),
 });
 
-const checkpointReferenceSchema = z.strictObject({
-  run: z.string(),
-  lineage: sha256,
-  step: natural,
-});
-
 /**
  * A checkpoint: the state after `step` steps. `files` are TensorFlow's bundle
  * (`variables.index`, `variables.data-00000-of-00001`), and since the parent checkpoint the
@@ -134,13 +132,15 @@ export const checkpointManifestSchema = z.strictObject({
   seed: natural,
   /** The state whose losses and ledger end where this one's begin; null: the initial state. */
   parent: checkpointReferenceSchema.nullable(),
-  /** `TrainingInputs` of contract/stages.ts. */
-  inputs: z.json(),
-  /** The decisions up to this state, of contract/timeline.ts. */
-  timeline: z.json(),
-  /** The validations before this state, and what they came to: best, patience, plateau factor. */
-  validations: z.json(),
-  controller: z.json(),
+  inputs: trainingInputsSchema,
+  /** The decisions up to this state. */
+  timeline: z.array(decisionSchema).readonly(),
+  /**
+   * The validations before this state, and what they came to: best, patience, plateau factor. Of an
+   * adopted state they name checkpoints too, which says nothing here.
+   */
+  validations: z.array(validationSchema).readonly(),
+  controller: controllerStateSchema,
   /** How the network is built and fed; the variables mean nothing under others. */
   conventions: conventionsSchema,
   /** The variables were let go of; losses and ledger stay. */
@@ -162,10 +162,9 @@ export const runRecordSchema = z.strictObject({
    */
   execution: z.strictObject({ id: z.string(), at: natural, revision: natural }),
   preset: z.string(),
-  inputs: z.json(),
-  timeline: z.json(),
-  /** `ValidatedState`s of contract/stages.ts. */
-  validations: z.json(),
+  inputs: trainingInputsSchema,
+  timeline: z.array(decisionSchema).readonly(),
+  validations: z.array(validatedStateSchema).readonly(),
   step: natural,
 });
 

@@ -1,4 +1,5 @@
 /** What a run says of itself while it goes on and at its end: the query's answer, heartbeats, the result. */
+import { z } from 'zod';
 
 export const stageNames = [
   'configure',
@@ -25,13 +26,15 @@ export interface StageProgress {
 }
 
 /** One validation of the state after `step` steps. Loss in nats, accuracies in [0, 1]. */
-export interface Validation {
-  readonly step: number;
-  readonly epoch: number;
-  readonly loss: number;
-  readonly accuracy: number;
-  readonly top5: number;
-}
+export const validationSchema = z.object({
+  step: z.int().min(0),
+  epoch: z.int().min(0),
+  /** JSON has null for what is no finite number. */
+  loss: z.union([z.number(), z.null().transform(() => NaN)]),
+  accuracy: z.number(),
+  top5: z.number(),
+});
+export type Validation = z.infer<typeof validationSchema>;
 
 /** Training as the workflow knows it: milestones. Steps in between come by heartbeat. */
 export interface TrainingProgress {

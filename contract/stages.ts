@@ -1,10 +1,15 @@
 /** What identifies a run's data stages and its training: all that their digests are made from. */
+import { z } from 'zod';
 import type { AugmentConfig, Config } from './config.ts';
+import { validationSchema } from './progress.ts';
 import type { Validation } from './progress.ts';
 import type { Decision, Numerics } from './timeline.ts';
 import type { Side } from './manifests.ts';
-import { fromScratch } from './weights.ts';
-import type { Conventions, InitialWeights } from './weights.ts';
+import { fromScratch, initialWeightsSchema } from './weights.ts';
+import type { Conventions } from './weights.ts';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const natural = z.int().min(0);
 
 /** The decoded, resized images of one side of a split. */
 export interface BaseShards {
@@ -63,16 +68,19 @@ export interface OpenedStage {
 }
 
 /** Which checkpoint; whether it is in the store yet is another matter. */
-export interface CheckpointReference {
-  readonly run: string;
-  readonly lineage: string;
-  readonly step: number;
-}
+export const checkpointReferenceSchema = z.strictObject({
+  run: z.string(),
+  lineage: sha256,
+  step: natural,
+});
+export type CheckpointReference = z.infer<typeof checkpointReferenceSchema>;
 
 /** A validation, and the state it was of; null: its weights are gone, or were left with another run. */
-export interface ValidatedState extends Validation {
-  readonly checkpoint: CheckpointReference | null;
-}
+export const validatedStateSchema = z.strictObject({
+  ...validationSchema.shape,
+  checkpoint: checkpointReferenceSchema.nullable(),
+});
+export type ValidatedState = z.infer<typeof validatedStateSchema>;
 
 /** One whose weights are there. */
 export type UsableState = ValidatedState & { readonly checkpoint: CheckpointReference };
@@ -84,26 +92,36 @@ export function bestOf(validations: readonly ValidatedState[]): UsableState[] {
     .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step);
 }
 
+/**
+ * As it was resolved, by whatever version: filled in or refused by a later one's rules, it would be
+ * another run's. Who goes on from it parses it anew.
+ */
+const resolvedConfigSchema = z.custom<Config>(
+  (value) => typeof value === 'object' && value !== null,
+  'must be a configuration',
+);
+
 /** What a run trains on; with a timeline and a step, all that its state depends on. */
-export interface TrainingInputs {
-  readonly run: string;
-  readonly config: Config;
-  readonly classes: readonly string[];
+export const trainingInputsSchema = z.strictObject({
+  run: z.string(),
+  config: resolvedConfigSchema,
+  classes: z.array(z.string()).readonly(),
   /** Digests of the dataset and of its split. */
-  readonly dataset: string;
-  readonly split: string;
+  dataset: sha256,
+  split: sha256,
   /** null: from scratch. */
-  readonly weights: InitialWeights | null;
+  weights: initialWeightsSchema.nullable(),
   /** Digests of the base shards. */
-  readonly train: string;
-  readonly validation: string;
+  train: sha256,
+  validation: sha256,
   /** Training samples. */
-  readonly samples: number;
+  samples: natural,
   /** The state of another run that this one goes on from; without it, it begins from the initial state. */
-  readonly origin?: CheckpointReference;
+  origin: checkpointReferenceSchema.exactOptional(),
   /** Where the way of this run's states parts from that of another: its settings are others from there on. */
-  readonly forkedFrom?: { readonly lineage: string; readonly step: number };
-}
+  forkedFrom: checkpointReferenceSchema.omit({ run: true }).exactOptional(),
+});
+export type TrainingInputs = z.infer<typeof trainingInputsSchema>;
 
 export const conventionsOf = ({ weights }: Pick<TrainingInputs, 'weights'>): Conventions =>
   weights?.conventions ?? fromScratch;

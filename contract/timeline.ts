@@ -1,17 +1,19 @@
 /** The decisions taken on the way, in absolute steps: with configuration and inputs, all that a run's state depends on. */
+import { z } from 'zod';
 
 /** What must be equal for two machines to compute the same bits. */
-export interface Numerics {
+export const numericsSchema = z.strictObject({
   /** SHA-256 of the training graph. */
-  readonly graph: string;
-  readonly tensorflow: string;
+  graph: z.string(),
+  tensorflow: z.string(),
   /** `cpu`, or the name of the GPU. */
-  readonly device: string;
+  device: z.string(),
   /** The widest vector instructions the processor has, as oneDNN chooses its kernels by them. */
-  readonly instructions: string;
-  readonly threads: number;
-  readonly precision: 'float32' | 'bfloat16';
-}
+  instructions: z.string(),
+  threads: z.int().min(0),
+  precision: z.enum(['float32', 'bfloat16']),
+});
+export type Numerics = z.infer<typeof numericsSchema>;
 
 /** What of them a reader wants to know: `cpu (avx512, 2 threads), float32`. */
 export function numericsText({ device, instructions, threads, precision }: Numerics): string {
@@ -19,14 +21,15 @@ export function numericsText({ device, instructions, threads, precision }: Numer
 }
 
 /** One decision: from step `fromStep` (counted from 0) on, the steps are taken so. */
-export interface Decision {
-  readonly fromStep: number;
-  readonly numerics?: Numerics;
+export const decisionSchema = z.strictObject({
+  fromStep: z.int().min(0),
+  numerics: numericsSchema.exactOptional(),
   /** Set by hand: stands for `training.learningRate.initial`. */
-  readonly learningRate?: number;
+  learningRate: z.number().positive().exactOptional(),
   /** Set after a plateau: multiplies the scheduled learning rate. */
-  readonly learningRateFactor?: number;
-}
+  learningRateFactor: z.number().positive().exactOptional(),
+});
+export type Decision = z.infer<typeof decisionSchema>;
 
 /** The decisions that the state after `step` steps depends on. */
 export function decisionsBefore(timeline: readonly Decision[], step: number): Decision[] {

@@ -13,10 +13,11 @@ export type Conventions = z.infer<typeof conventionsSchema>;
 export const fromScratch: Conventions = { topology: 'keras', pixels: 'zero-one' };
 
 /** The weights that a run begins with: what they are, by digest, and how they are meant. */
-export interface InitialWeights {
-  readonly digest: string;
-  readonly conventions: Conventions;
-}
+export const initialWeightsSchema = z.strictObject({
+  digest: z.string(),
+  conventions: conventionsSchema,
+});
+export type InitialWeights = z.infer<typeof initialWeightsSchema>;
 
 /** What a run took of pretrained weights. */
 export interface TakenWeights extends InitialWeights {

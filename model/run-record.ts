@@ -2,9 +2,7 @@
 import { runNameKey, runPrefix, runRecordKey, stepOfCheckpointKey } from '../contract/keys.ts';
 import { checkpointManifestSchema, runNameSchema, runRecordSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest, StoredRunRecord } from '../contract/manifests.ts';
-import type { RunRecord, TrainingInputs } from '../contract/stages.ts';
-import type { Decision } from '../contract/timeline.ts';
-import type { Validation } from '../contract/progress.ts';
+import type { RunRecord } from '../contract/stages.ts';
 import { digestOf } from '../data/digest.ts';
 import { readManifest } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
@@ -23,9 +21,7 @@ export async function writeRunRecord(
 ): Promise<boolean> {
   const { run, workflowId } = record;
   const write = (current: StoredRunRecord | undefined): StoredRunRecord | undefined =>
-    current && isLater(current, record)
-      ? undefined
-      : ({ version: 1, ...record } as unknown as StoredRunRecord);
+    current && isLater(current, record) ? undefined : { version: 1, ...record };
   const there = await movePointer(store, runRecordKey(run), runRecordSchema, write, options);
   const name = runNameKey(digestOf(workflowId));
   const point = (current: { run: string } | undefined) =>
@@ -49,7 +45,7 @@ export async function readRunRecord(
   const run = await runCalled(store, name);
   try {
     const record = await readPointer(store, runRecordKey(run), runRecordSchema);
-    if (record) return record as unknown as RunRecord;
+    if (record) return record;
   } catch (error) {
     if (!(error instanceof DamagedObject)) throw error;
   }
@@ -81,10 +77,7 @@ async function recordFromCheckpoints(
   return undefined;
 }
 
-function recordOf({ run, step, ...manifest }: CheckpointManifest): RunRecord {
-  const inputs = manifest.inputs as unknown as TrainingInputs;
-  const timeline = manifest.timeline as unknown as Decision[];
-  const validations = manifest.validations as unknown as Validation[];
+function recordOf({ run, step, inputs, timeline, validations }: CheckpointManifest): RunRecord {
   return {
     run,
     workflowId: run,

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { ingestWeights, remakeWeights } from '../../activities/ingest-weights.ts';
 import { configSchema } from '../../contract/config.ts';
 import type { ConfigInput } from '../../contract/config.ts';
+import { controllerAfter } from '../../contract/controller.ts';
 import {
   checkpointDataPrefix,
   checkpointManifestKey,
@@ -33,6 +34,7 @@ import { writeBundle } from '../support/bundle.ts';
 import { damages } from '../support/damage.ts';
 import { keysOf, openTestServices, testStep } from '../support/data-services.ts';
 import { backboneOf, writeKerasFile } from '../support/keras-file.ts';
+import { trainingInputs } from '../support/training-inputs.ts';
 
 const classes = ['cat', 'dog', 'emu'];
 let services: Awaited<ReturnType<typeof openTestServices>>;
@@ -173,7 +175,9 @@ async function writeRun(pruned = false): Promise<string> {
     sampleInEpoch: 0,
     seed: 0,
     parent: null,
-    ...{ inputs: {}, timeline: [], validations: [], controller: {} },
+    inputs: trainingInputs(),
+    ...{ timeline: [], validations: [] },
+    controller: controllerAfter([], undefined),
     conventions,
     pruned,
   });
