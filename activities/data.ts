@@ -23,7 +23,7 @@ import { writeShard } from './write-shard.ts';
 
 export function dataActivities(services: DataServices) {
   return {
-    resolveConfig: (input?: unknown) => durable(() => resolveConfig(services, input)),
+    resolveConfig: (input?: unknown) => durable((step) => resolveConfig(services, input, step)),
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),
     ingestWeights: (input: WeightsInput) => durable((step) => ingestWeights(services, input, step)),
     remakeWeights: (input: WeightsInput & { readonly digest: string }) =>

@@ -9,6 +9,7 @@ import { fetchBundle, manifestKeyOf, stateDigest } from '../model/checkpoint.ts'
 import { runCalled } from '../model/run-record.ts';
 import { readManifest } from '../storage/commit.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
 import type { WeightsSource } from './weights-source.ts';
 
@@ -19,21 +20,22 @@ export async function withEarlierModel<T>(
   { store, openBucket, scratch }: DataServices,
   place: OwnPlace,
   sha256: string | undefined,
+  { signal }: Pick<Step, 'signal'>,
   take: (source: WeightsSource) => Promise<T>,
 ): Promise<T> {
   const bucket = place.kind === 'run' ? store : await openBucket(place.bucket);
   const folder = await mkdtemp(join(scratch, 'earlier-'));
   try {
-    const key = place.kind === 'run' ? await bestOfRun(store, place.id) : keyOf(place);
+    const key = place.kind === 'run' ? await bestOfRun(store, place.id, signal) : keyOf(place);
     const address = `s3://${bucket.bucket}/${key}`;
-    const manifest = await readManifest(bucket, key, checkpointManifestSchema);
+    const manifest = await readManifest(bucket, key, checkpointManifestSchema, { signal });
     if (!manifest) throw invalid(`${address}: there is no such checkpoint; give another`);
     if (manifest.pruned) throw invalid(`${address}: its variables were let go of; give another`);
     const digest = stateDigest(manifest);
     if (sha256 !== undefined && digest !== sha256) {
       throw invalid(`${address}: expected SHA-256 ${sha256} of its variables, got ${digest}`);
     }
-    const path = await fetchBundle(bucket, manifest, folder);
+    const path = await fetchBundle(bucket, manifest, folder, { signal });
     const { conventions } = manifest;
     return await take({ file: { kind: 'nightshift', path }, conventions, address });
   } finally {
@@ -43,9 +45,9 @@ export async function withEarlierModel<T>(
 }
 
 /** The manifest's key of the best state of a run that came to its end. */
-async function bestOfRun(store: ObjectStore, id: string): Promise<string> {
-  const run = await runCalled(store, id);
-  const result = await readManifest(store, runResultKey(run), runResultManifestSchema);
+async function bestOfRun(store: ObjectStore, id: string, signal: AbortSignal): Promise<string> {
+  const run = await runCalled(store, id, { signal });
+  const result = await readManifest(store, runResultKey(run), runResultManifestSchema, { signal });
   if (!result) {
     throw invalid(
       `run:${id}: no run that came to its end has this id, or its workflow has, in bucket ${store.bucket}: give one that 'nightshift list' shows as completed`,

@@ -6,7 +6,8 @@ import { programOf } from './train-steps.ts';
 
 /**
  * Nothing is to be done when another run has taken the trainer since: what it saved is on its way. A
- * state that nobody knows, after a segment that failed, is of use to none.
+ * state that nobody knows, after a segment that failed, is of use to none. A cancellation and a
+ * shutdown do not end it: both want the state stored.
  */
 export async function handBack(
   services: Pick<ModelServices, 'trainer' | 'uploads'>,

@@ -128,7 +128,7 @@ export async function ingestNamed(
       problems.push(error);
       continue;
     }
-    return store(services, address, dataset, step);
+    return storeDataset(services, address, dataset, step);
   }
   // What can't be had now may be had later; what is wrong stays so.
   const passes = problems.some(({ type }) => type === 'Unavailable');
@@ -165,7 +165,7 @@ async function ingestAny(
     const dataset = await location.read({
       images: (images) => ingestImages(services, images, { source, maxBadImages }, step),
       cifar: async (bytes) =>
-        store(services, source, await readCifarArchive(Readable.from(bytes)), step),
+        storeDataset(services, source, await readCifarArchive(Readable.from(bytes)), step),
     });
     const pointer = {
       address: source,
@@ -180,7 +180,7 @@ async function ingestAny(
   }
 }
 
-async function store(
+async function storeDataset(
   services: DataServices,
   source: string,
   dataset: CifarDataset,
@@ -216,13 +216,13 @@ async function store(
 
 /** Every byte is verified: all of a run stands on it. */
 async function readDataset(
-  { store: objects }: DataServices,
+  { store }: DataServices,
   digest: string,
   { signal }: Step,
 ): Promise<IngestedDataset | undefined> {
   const key = stageManifestKey(digest);
   const there = await intact(() =>
-    readManifest(objects, key, datasetManifestSchema, { deep: true, signal }),
+    readManifest(store, key, datasetManifestSchema, { deep: true, signal }),
   );
   return there && { digest, classes: there.classes, samples: there.samples };
 }

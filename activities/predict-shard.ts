@@ -24,7 +24,7 @@ export async function predictShard(
       const rows = join(directory, 'rows.jsonl');
       const { shards } = await readShardSet(services.store, stage.base);
       await services.trainer.use(program, step.signal, async (trainer) => {
-        await loadCheckpoint(services, stage, trainer, directory);
+        await loadCheckpoint(services, stage, trainer, directory, step.signal);
         await withLocalShard(services, stage.base, part, step.signal, (shard) =>
           untilStopped(trainer, step.signal, () =>
             trainer.client.ask({
@@ -50,13 +50,14 @@ async function loadCheckpoint(
   { checkpoint }: Predictions,
   trainer: WarmTrainer,
   directory: string,
+  signal: AbortSignal,
 ): Promise<void> {
   const manifest = await readCheckpoint(store, checkpoint);
   const stateKey = `weights ${stateDigest(manifest)}`;
   if (trainer.stateKey === stateKey) return;
   await trainer.leave?.();
   trainer.leave = undefined;
-  const prefix = await fetchBundle(store, manifest, directory);
+  const prefix = await fetchBundle(store, manifest, directory, { signal });
   await trainer.client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
   trainer.stateKey = stateKey;
 }

@@ -8,6 +8,7 @@ import { featuresKept } from '../contract/stages.ts';
 import type { Takeover } from '../contract/stages.ts';
 import { weightsPlace } from '../contract/weights.ts';
 import { readRunRecord } from '../model/run-record.ts';
+import type { Step } from './durable.ts';
 import { invalid } from './invalid-config.ts';
 import type { DataServices } from './services.ts';
 import { takeOver } from './take-over.ts';
@@ -36,7 +37,8 @@ const knownSamples: Readonly<Record<string, number>> = {
  */
 export async function resolveConfig(
   { store }: Pick<DataServices, 'store'>,
-  input?: unknown,
+  input: unknown,
+  { signal }: Pick<Step, 'signal'>,
 ): Promise<ResolvedConfig> {
   if (input !== undefined && input !== null && !isRecord(input)) {
     throw invalid([`input: expected an object, got ${JSON.stringify(input)}`]);
@@ -49,11 +51,11 @@ export async function resolveConfig(
       ]);
     }
     const place = parseResumeFrom(resumeFrom);
-    const record = await readRunRecord(store, place.run);
+    const record = await readRunRecord(store, place.run, { signal });
     if (!record)
       throw invalid([`resumeFrom: no run ${JSON.stringify(place.run)} is in this bucket`]);
     const config = parseConfig(overlay(record.inputs.config, own));
-    const takeover = await takeOver(store, record, config, place.step);
+    const takeover = await takeOver(store, record, config, { step: place.step, signal });
     return { preset: record.preset, config, takeover };
   }
   const name = preset ?? defaultPreset;

@@ -47,7 +47,7 @@ export async function resumeState(
   await trainer.leave?.();
   trainer.leave = undefined;
   trainer.stateKey = undefined;
-  const found = await loadNewestState(services, input, trainer);
+  const found = await loadNewestState(services, input, step.signal, trainer);
   step.signal.throwIfAborted();
   if (found) {
     trainer.stateKey = stateKeyOf(input, found.step);
@@ -75,16 +75,17 @@ function loaded(trainer: WarmTrainer, step: number): Begin {
 async function loadNewestState(
   services: ModelServices,
   input: TrainStepsInput,
+  signal: AbortSignal,
   trainer: WarmTrainer,
 ): Promise<CheckpointManifest | undefined> {
   const { origin, forkedFrom } = input.inputs;
   if (origin && origin.step <= input.toStep) {
     return (
-      (await loadNewestCheckpoint(services, input, trainer, origin.step)) ??
+      (await loadNewestCheckpoint(services, input, signal, trainer, origin.step)) ??
       (await loadOrigin(services, contextOf(input), origin, trainer))
     );
   }
-  const found = await loadNewestCheckpoint(services, input, trainer);
+  const found = await loadNewestCheckpoint(services, input, signal, trainer);
   if (found || !forkedFrom) return found;
   throw new NightshiftError(
     'InvalidData',
@@ -95,17 +96,18 @@ async function loadNewestState(
 async function loadNewestCheckpoint(
   { store, scratch }: ModelServices,
   { inputs, timeline, toStep }: TrainStepsInput,
+  signal: AbortSignal,
   trainer: WarmTrainer,
   fromStep = 0,
 ): Promise<CheckpointManifest | undefined> {
   const warn = ({ step }: CheckpointReference, { message }: Error): void =>
     log.warn(`checkpoint of step ${step} can't be used, an older one must do: ${message}`);
-  const candidates = checkpointsDownFrom(store, inputs, timeline, toStep, warn);
+  const candidates = checkpointsDownFrom(store, inputs, timeline, toStep, warn, { signal });
   for await (const manifest of candidates) {
     if (manifest.step < fromStep) return undefined;
     try {
       await inFolder(scratch, async (folder) =>
-        loadBundle(trainer, await fetchBundle(store, manifest, folder)),
+        loadBundle(trainer, await fetchBundle(store, manifest, folder, { signal })),
       );
       return manifest;
     } catch (error) {

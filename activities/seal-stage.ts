@@ -11,11 +11,11 @@ import { describeStage } from './stages.ts';
 
 const readsAtOnce = 16;
 
-/** Throws `DamagedObject` when a part is missing, and when the parts' samples are not all of the stage's. */
+/** Throws `DamagedObject` when a part is missing. */
 export async function sealStage(
   { store }: DataServices,
   stage: PartedStage,
-  step: Step,
+  { signal, attempt }: Step,
 ): Promise<void> {
   const { digest, operation, parameters, inputs, classes, parts, samples } = await describeStage(
     store,
@@ -23,7 +23,7 @@ export async function sealStage(
   );
   const keys = Array.from({ length: parts }, (_, part) => partManifestKey(digest, part));
   const manifests = await inWindow(keys, readsAtOnce, async (key) => {
-    const manifest = await readManifest(store, key, partManifestSchema);
+    const manifest = await readManifest(store, key, partManifestSchema, { signal });
     if (!manifest) throw new DamagedObject({ bucket: store.bucket, key }, 'is missing');
     return manifest;
   });
@@ -34,18 +34,24 @@ export async function sealStage(
       `stage ${digest}: expected ${samples} samples in ${parts} parts, got ${counted}`,
     );
   }
-  await commitManifest(store, stageManifestKey(digest), shardSetManifestSchema, {
-    version: 1,
-    generation: 0,
-    kind: 'shards',
-    attempt: step.attempt,
-    digest,
-    operation,
-    parameters: parameters as never,
-    inputs: [...inputs],
-    classes: [...classes],
-    samples,
-    files: manifests.flatMap(({ files }) => files),
-    shards,
-  });
+  await commitManifest(
+    store,
+    stageManifestKey(digest),
+    shardSetManifestSchema,
+    {
+      version: 1,
+      generation: 0,
+      kind: 'shards',
+      attempt,
+      digest,
+      operation,
+      parameters: parameters as never,
+      inputs: [...inputs],
+      classes: [...classes],
+      samples,
+      files: manifests.flatMap(({ files }) => files),
+      shards,
+    },
+    { signal },
+  );
 }

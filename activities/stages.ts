@@ -145,24 +145,32 @@ export async function makePart(
   step: Step,
   make: () => Promise<PartFile>,
 ): Promise<void> {
+  const { signal } = step;
   const key = partManifestKey(digest, part);
-  if (await intact(() => readManifest(store, key, partManifestSchema, { deep: true }))) return;
+  const verified = { deep: true, signal };
+  if (await intact(() => readManifest(store, key, partManifestSchema, verified))) return;
   const made = await make();
   const { samples, labelCounts } = made;
-  step.signal.throwIfAborted();
+  signal.throwIfAborted();
   const prefix = stageDataPrefix(digest, step.attempt);
-  const [file] = await writeData(store, prefix, [made], { signal: step.signal });
+  const [file] = await writeData(store, prefix, [made], { signal });
   const shard: Shard = { ...file!, samples, labelCounts: [...labelCounts] };
-  await commitManifest(store, key, partManifestSchema, {
-    version: 1,
-    generation: 0,
-    kind: 'part',
-    attempt: step.attempt,
-    stage: digest,
-    part,
-    files: [file!],
-    shard,
-  });
+  await commitManifest(
+    store,
+    key,
+    partManifestSchema,
+    {
+      version: 1,
+      generation: 0,
+      kind: 'part',
+      attempt: step.attempt,
+      stage: digest,
+      part,
+      files: [file!],
+      shard,
+    },
+    { signal },
+  );
 }
 
 /** What `read` gives; undefined when it is damaged, for then it is made again. */

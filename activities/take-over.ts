@@ -13,10 +13,15 @@ import { inWindow } from '../contract/window.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointsDownFrom, readCheckpoint } from '../model/checkpoint.ts';
 import { DamagedObject, ObjectNotFound } from '../storage/store.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { CallOptions, ObjectStore } from '../storage/store.ts';
 import { invalid } from './invalid-config.ts';
 
 const readsAtOnce = 16;
+
+interface TakeoverPlace extends CallOptions {
+  /** The state to go on from; undefined: the newest. */
+  readonly step: number | undefined;
+}
 
 /**
  * Throws `InvalidConfig` when a setting has changed that the state can't go on with, when there is
@@ -26,11 +31,11 @@ export async function takeOver(
   store: ObjectStore,
   record: RunRecord,
   config: Config,
-  step?: number,
+  { step, signal }: TakeoverPlace,
 ): Promise<Takeover> {
   const { run, workflowId, inputs, timeline } = record;
   const changes = changesBetween(inputs.config, config);
-  const origin = await newestState(store, record, step);
+  const origin = await newestState(store, record, { step, signal });
   const refused = origin ? refusedChanges(changes) : [];
   if (refused.length > 0) throw invalid(refused);
   const { steps } = planTraining(inputs.samples, config.training);
@@ -47,6 +52,7 @@ export async function takeOver(
   const validations = await withUsableWeights(
     store,
     record.validations.filter((one) => origin && one.step <= reached),
+    { signal },
   );
   // What was validated beyond the state, and whose weights are lost, is so again: it may be the best.
   const lost = validations.find((one) => one.step > origin!.step && one.checkpoint === null);
@@ -70,7 +76,7 @@ export async function takeOver(
 async function newestState(
   store: ObjectStore,
   { run, workflowId, inputs, timeline }: RunRecord,
-  step: number | undefined,
+  { step, signal }: TakeoverPlace,
 ): Promise<CheckpointReference | null> {
   const upTo = step ?? Number.MAX_SAFE_INTEGER;
   const usable: number[] = [];
@@ -78,6 +84,7 @@ async function newestState(
     log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`);
   for await (const manifest of checkpointsDownFrom(store, inputs, timeline, upTo, warn, {
     deep: true,
+    signal,
   })) {
     const { lineage } = manifest;
     if (step === undefined || manifest.step === step) return { run, lineage, step: manifest.step };
@@ -94,10 +101,11 @@ async function newestState(
 function withUsableWeights(
   store: ObjectStore,
   validations: readonly ValidatedState[],
+  options: CallOptions,
 ): Promise<ValidatedState[]> {
   return inWindow(validations, readsAtOnce, async (one) => {
     if (one.checkpoint === null) return one;
-    const manifest = await readCheckpoint(store, one.checkpoint).catch(ifGone);
+    const manifest = await readCheckpoint(store, one.checkpoint, options).catch(ifGone);
     return manifest && !manifest.pruned ? one : { ...one, checkpoint: null };
   });
 }

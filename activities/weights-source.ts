@@ -50,7 +50,7 @@ export async function withWeights<T>(
   const { weights: value, weightsSha256: sha256, architecture } = model;
   const place = weightsPlace(value);
   if (place.kind === 'run' || place.kind === 'bundle') {
-    return withEarlierModel(services, place, sha256, take);
+    return withEarlierModel(services, place, sha256, step, take);
   }
   const known = place.kind === 'imagenet' ? official[architecture] : undefined;
   const address = known?.address ?? value;

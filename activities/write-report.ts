@@ -59,13 +59,14 @@ export async function writeReport(
   step: Step,
 ): Promise<RunResult> {
   const { store } = services;
+  const { signal } = step;
   const { inputs, trained } = request;
   const { run, classes, config } = inputs;
   const sealed = await readShardSet(store, request.predictions);
-  const rows = await readRows(services, sealed);
+  const rows = await readRows(services, sealed, signal);
   const metrics = measure(rows, classes);
-  const best = await readCheckpoint(store, trained.best.checkpoint);
-  const last = await readCheckpoint(store, trained.last);
+  const best = await readCheckpoint(store, trained.best.checkpoint, { signal });
+  const last = await readCheckpoint(store, trained.last, { signal });
 
   const test = await readShardSet(store, sealed.inputs[0]!);
   // A pick of the run's own: another run shows another image.
@@ -78,6 +79,7 @@ export async function writeReport(
     services,
     test,
     new Set([pick, ...mistakes].map(({ id }) => id)),
+    signal,
   );
   const shown = (row: PredictionRow): Example & { picture: string } => ({
     ...exampleOf(row),
@@ -93,7 +95,7 @@ export async function writeReport(
     weights: request.weights,
     classes,
     stages: request.stages,
-    losses: await readLosses(store, trained.last),
+    losses: await readLosses(store, trained.last, { signal }),
     validations: trained.validations,
     best: trained.best,
     resumedAt: trained.resumedAt,
@@ -154,10 +156,11 @@ export async function writeReport(
 async function readRows(
   { store }: DataServices,
   { files }: ShardSetManifest,
+  signal: AbortSignal,
 ): Promise<PredictionRow[]> {
   const rows: PredictionRow[] = [];
   for (const file of files) {
-    const bytes = await readFileOf(store, file);
+    const bytes = await readFileOf(store, file, { signal });
     for (const line of Buffer.from(bytes).toString().split('\n')) {
       if (line !== '') rows.push(JSON.parse(line) as PredictionRow);
     }
@@ -191,10 +194,11 @@ async function readPictures(
   { store, cache }: DataServices,
   { shards }: ShardSetManifest,
   wanted: ReadonlySet<string>,
+  signal: AbortSignal,
 ): Promise<Map<string, string>> {
   const pictures = new Map<string, string>();
   for (const shard of shards) {
-    const file = await cache.fetch(shard, store);
+    const file = await cache.fetch(shard, store, { signal });
     try {
       const records = openShard(await readFile(file.path), shard.name);
       for (let index = 0; index < records.count; index += 1) {

@@ -56,9 +56,10 @@ export function checkpointAt(
 export async function readCheckpoint(
   store: ObjectStore,
   checkpoint: CheckpointReference,
+  options: CallOptions = {},
 ): Promise<CheckpointManifest> {
   const key = manifestKeyOf(checkpoint);
-  const manifest = await readManifest(store, key, checkpointManifestSchema);
+  const manifest = await readManifest(store, key, checkpointManifestSchema, options);
   if (!manifest) throw new DamagedObject({ bucket: store.bucket, key }, 'is missing');
   return manifest;
 }
@@ -113,13 +114,14 @@ export async function fetchBundle(
   store: ObjectStore,
   manifest: CheckpointManifest,
   directory: string,
+  options: CallOptions = {},
 ): Promise<string> {
   if (manifest.pruned) {
     const place = { bucket: store.bucket, key: manifestKeyOf(manifest) };
     throw new DamagedObject(place, 'its variables were let go of');
   }
   for (const file of manifest.files) {
-    const { sha256 } = await store.getToFile(file.key, join(directory, file.name));
+    const { sha256 } = await store.getToFile(file.key, join(directory, file.name), options);
     if (sha256 !== file.sha256) {
       const problem = `expected SHA-256 ${file.sha256}, got ${sha256}`;
       const manifestKey = manifestKeyOf(manifest);

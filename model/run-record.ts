@@ -41,37 +41,45 @@ function isLater({ execution: a }: StoredRunRecord, { execution: b }: RunRecord)
 export async function readRunRecord(
   store: ObjectStore,
   name: string,
+  options: CallOptions = {},
 ): Promise<RunRecord | undefined> {
-  const run = await runCalled(store, name);
+  const run = await runCalled(store, name, options);
   try {
-    const record = await readPointer(store, runRecordKey(run), runRecordSchema);
+    const record = await readPointer(store, runRecordKey(run), runRecordSchema, options);
     if (record) return record;
   } catch (error) {
     if (!(error instanceof DamagedObject)) throw error;
   }
-  return recordFromCheckpoints(store, run);
+  return recordFromCheckpoints(store, run, options);
 }
 
 /** A run's id by its workflow's; any other name is taken for the run's own. */
-export async function runCalled(store: ObjectStore, name: string): Promise<string> {
+export async function runCalled(
+  store: ObjectStore,
+  name: string,
+  options: CallOptions = {},
+): Promise<string> {
   const key = runNameKey(digestOf(name));
-  return (await readPointer(store, key, runNameSchema))?.run ?? name;
+  return (await readPointer(store, key, runNameSchema, options))?.run ?? name;
 }
 
 /** What the newest manifest that can be read says of its run. */
 async function recordFromCheckpoints(
   store: ObjectStore,
   run: string,
+  options: CallOptions,
 ): Promise<RunRecord | undefined> {
   const found: { key: string; step: number; at: number }[] = [];
-  for await (const { key, lastModified } of store.list(runPrefix(run))) {
+  for await (const { key, lastModified } of store.list(runPrefix(run), options)) {
     const step = stepOfCheckpointKey(key);
     if (step !== undefined) found.push({ key, step, at: lastModified.getTime() });
   }
   // A store tells times by the second, and two checkpoints may share one.
   found.sort((a, b) => b.at - a.at || b.step - a.step);
   for (const { key } of found) {
-    const manifest = await readManifest(store, key, checkpointManifestSchema).catch(ifDamaged);
+    const manifest = await readManifest(store, key, checkpointManifestSchema, options).catch(
+      ifDamaged,
+    );
     if (manifest) return recordOf(manifest);
   }
   return undefined;

@@ -5,7 +5,7 @@ import type { CheckpointReference } from '../contract/stages.ts';
 import { readFileOf } from '../storage/commit.ts';
 import { readPointer } from '../storage/pointer.ts';
 import { DamagedObject } from '../storage/store.ts';
-import type { ObjectStore } from '../storage/store.ts';
+import type { CallOptions, ObjectStore } from '../storage/store.ts';
 import { ledgerFile, lossesFile } from './checkpoint-files.ts';
 import { manifestKeyOf, readCheckpoint } from './checkpoint.ts';
 
@@ -13,15 +13,21 @@ import { manifestKeyOf, readCheckpoint } from './checkpoint.ts';
  * The loss of every step up to `last`. Of steps whose record is damaged by now it is NaN: no
  * reason to take them again, and none to do without the others.
  */
-export async function readLosses(store: ObjectStore, last: CheckpointReference): Promise<number[]> {
+export async function readLosses(
+  store: ObjectStore,
+  last: CheckpointReference,
+  options: CallOptions = {},
+): Promise<number[]> {
   const losses = Array.from({ length: last.step }, () => Number.NaN);
   for (let next: CheckpointReference | null = last; next;) {
     const key: string = manifestKeyOf(next);
     // Its weights are of no matter here.
-    const manifest = await ifWhole(() => readPointer(store, key, checkpointManifestSchema));
+    const manifest = await ifWhole(() =>
+      readPointer(store, key, checkpointManifestSchema, options),
+    );
     if (!manifest) break;
     const file = fileNamed(manifest, lossesFile);
-    const bytes = (await ifWhole(() => readFileOf(store, file))) ?? [];
+    const bytes = (await ifWhole(() => readFileOf(store, file, options))) ?? [];
     const segment = new Float32Array(Uint8Array.from(bytes).buffer);
     losses.splice(manifest.parent?.step ?? 0, segment.length, ...segment);
     next = manifest.parent;

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveConfig as resolve } from '../../activities/resolve-config.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
+import { testStep } from '../support/data-services.ts';
 
-const resolveConfig = (input?: unknown) => resolve({ store: openMemoryStore() }, input);
+const resolveConfig = (input?: unknown) => resolve({ store: openMemoryStore() }, input, testStep());
 
 /** The problems a wrong input is refused with. */
 async function problemsOf(input: unknown): Promise<string[]> {

@@ -17,6 +17,7 @@ import { pruneCheckpoints } from '../../model/retention.ts';
 import { writeRunRecord } from '../../model/run-record.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { testStep } from '../support/data-services.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 /** Ten steps an epoch, four epochs; at step 20 the rate went down, the run broke off after step 30. */
@@ -60,7 +61,7 @@ beforeEach(async () => {
 
 /** As the activity does it: its log needs a context to write to. */
 const resolve = (input: object): Promise<ResolvedConfig> =>
-  new MockActivityEnvironment().run(() => resolveConfig({ store }, input));
+  new MockActivityEnvironment().run(() => resolveConfig({ store }, input, testStep()));
 
 const problemOf = async (input: object): Promise<string> => {
   try {

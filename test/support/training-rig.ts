@@ -41,7 +41,7 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
     newWorker,
     settled: (run) => services.uploads.settled(run),
     activities: {
-      resolveConfig: (input) => durable(() => resolveConfig({ store }, input)),
+      resolveConfig: (input) => durable((step) => resolveConfig({ store }, input, step)),
       adoptStates: (input) => durable((step) => adoptStates(services, input, step)),
       keepMilestone: (input) => durable((step) => keepMilestone({ store }, input, step)),
       trainSteps: (input) => durable((step) => trainSteps(services, input, step)),

@@ -8,6 +8,7 @@ import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
 import { gpuQueue } from '../../contract/queues.ts';
 import { digestOf } from '../../data/digest.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
+import { testStep } from '../support/data-services.ts';
 import { numerics } from '../support/training-inputs.ts';
 
 export type Activities = DataActivities & ModelActivities;
@@ -39,7 +40,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
   const digest = '1'.repeat(64);
   const nothing = async (): Promise<void> => undefined;
   return {
-    resolveConfig: (input) => resolveConfig({ store: openMemoryStore() }, input),
+    resolveConfig: (input) => resolveConfig({ store: openMemoryStore() }, input, testStep()),
     ingestDataset: async () => ({ digest, classes: ['cat', 'dog'], samples: 100 }),
     ingestWeights: async () => ({
       digest,
