@@ -1,6 +1,6 @@
 /** The npm packages of a clone whose only package is a folder of its own: nothing is downloaded. */
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -60,4 +60,9 @@ test('nothing is replaced below servers and workers that run', async () => {
   unlock();
   await installPackages(root, log);
   await installed('two');
+});
+
+test('the command is executable, or `npx` would make it so and the clone dirty', async () => {
+  const { mode } = await stat(new URL('../../nightshift.mjs', import.meta.url));
+  assert.equal(mode & 0o111, 0o111);
 });
