@@ -96,6 +96,7 @@ export interface Runs {
   progress(id: string): Promise<RunProgress>;
   /** How a closed run ended. */
   outcome(id: string): Promise<Outcome>;
+  /** Throws `CommandError` when the run has ended; so do the calls below. */
   cancel(id: string): Promise<void>;
   /** Resolves once the state is durable and the GPU free. Throws `CommandError` when the run refuses. */
   pause(id: string): Promise<void>;
@@ -126,8 +127,16 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
       closing.removeEventListener('abort', giveUp);
     }
   };
-  const update = (id: string, definition: UpdateDefinition<void>): Promise<void> =>
-    ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs).catch(
+  const look = (id: string, deadlineMs = lookDeadlineMs): Promise<RunDescription> =>
+    ask(id, async () => describe(await client.workflow.getHandle(id).describe()), deadlineMs);
+  // Temporal takes a cancellation of what has ended for done, and does not find it for an update.
+  const refuseEnded = async (id: string): Promise<void> => {
+    const { status } = await look(id, orderDeadlineMs);
+    if (status !== 'running') throw new CommandError(endedSentence(id, status));
+  };
+  const update = async (id: string, definition: UpdateDefinition<void>): Promise<void> => {
+    await refuseEnded(id);
+    await ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs).catch(
       (error: unknown) => {
         if (!(error instanceof ServerAway)) throw error;
         throw new CommandError(
@@ -137,6 +146,7 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
         );
       },
     );
+  };
   return {
     start: (id, input) => {
       const order = async (): Promise<boolean> => {
@@ -155,7 +165,7 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
       };
       return ask(id, order, orderDeadlineMs);
     },
-    describe: (id) => ask(id, async () => describe(await client.workflow.getHandle(id).describe())),
+    describe: (id) => look(id),
     progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
     outcome: (id) =>
       ask(id, async () => {
@@ -167,14 +177,10 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
           throw error;
         }
       }),
-    cancel: (id) =>
-      ask(
-        id,
-        async () => {
-          await client.workflow.getHandle(id).cancel();
-        },
-        orderDeadlineMs,
-      ),
+    async cancel(id) {
+      await refuseEnded(id);
+      await ask(id, () => client.workflow.getHandle(id).cancel(), orderDeadlineMs);
+    },
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
     list: (limit) =>
@@ -187,6 +193,12 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
         return runs;
       }),
   };
+}
+
+function endedSentence(id: string, status: RunSummary['status']): string {
+  const goOn =
+    status === 'completed' ? '' : `; \`npx nightshift resume ${id}\` goes on with it in a new run`;
+  return `Run ${id} has ended (${status}): nothing of it is left to stop or to let go on${goOn}.`;
 }
 
 const statuses: Partial<Record<WorkflowExecutionStatusName, RunSummary['status']>> = {

@@ -102,8 +102,8 @@ async function runOn(
   const { signal } = interruption;
   if (signal.aborted) return exitCodes.interrupted;
   if (before && before !== run) {
-    await cancelIfThere(stack.runs, before.workflowId);
-    renderer.note(`Run ${before.workflowId} is cancelled.`);
+    const isCancelled = await cancelIfThere(stack.runs, before.workflowId);
+    if (isCancelled) renderer.note(`Run ${before.workflowId} is being cancelled.`);
   }
   // The file first: a start that is cut off here is made up for by the next, with the same id.
   await writeUnfinishedRun(cli.root, run);
@@ -118,12 +118,14 @@ async function runOn(
   return finish(cli, stack, workflowId, outcome, options.json ?? false);
 }
 
-async function cancelIfThere(runs: Runs, id: string): Promise<void> {
+/** False when there is nothing to cancel: it was never begun, or has ended since. */
+async function cancelIfThere(runs: Runs, id: string): Promise<boolean> {
   try {
     await runs.cancel(id);
+    return true;
   } catch (error) {
-    // Never begun, or ended since: there is nothing to cancel.
     if (!(error instanceof CommandError)) throw error;
+    return false;
   }
 }
 
