@@ -23,7 +23,7 @@ import { openRenderer } from './view/renderer.ts';
 import type { Renderer } from './view/renderer.ts';
 
 export interface StartOptions extends InputOptions {
-  /** Leave an unfinished run aside. */
+  /** Cancel an unfinished run first. */
   readonly new?: boolean;
   readonly json?: boolean;
 }
@@ -75,7 +75,7 @@ function chooseRun(
   if (asksForInput(options) && !isDeepStrictEqual(input, before.input)) {
     const was = describeInput(before.input) || 'no options';
     throw new CommandError(
-      `Run ${before.workflowId} is unfinished and was started with ${was}: go on with it by \`npm start\` alone, or leave it aside with \`npm start -- --new ${describeInput(input)}\`.`,
+      `Run ${before.workflowId} is unfinished and was started with ${was}: go on with it by \`npm start\` alone, or cancel it and start another with \`npm start -- --new ${describeInput(input)}\`.`,
     );
   }
   return before;

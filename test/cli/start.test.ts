@@ -67,7 +67,7 @@ test('options that ask for another run than the unfinished one are refused, with
   await assert.rejects(code, {
     exitCode: exitCodes.usage,
     message:
-      'Run quickstart-20261123-220000 is unfinished and was started with --set training.epochs=5: go on with it by `npm start` alone, or leave it aside with `npm start -- --new --preset article`.',
+      'Run quickstart-20261123-220000 is unfinished and was started with --set training.epochs=5: go on with it by `npm start` alone, or cancel it and start another with `npm start -- --new --preset article`.',
   });
   assert.equal(runs.started.size, 0);
   assert.equal(stack.closed(), 0);
@@ -82,20 +82,22 @@ test('options that ask for the same as the unfinished run go on with it', async 
 });
 
 test('--new cancels the unfinished run and starts another', async (t) => {
-  const { cli } = await openClone(t);
+  const { cli, out } = await openClone(t);
   await writeUnfinishedRun(cli.root, unfinished);
   const runs = endsWell();
   await runs.start(unfinished.workflowId, {});
   assert.equal(await startOn(cli, runs, { new: true, preset: 'article' }).code, exitCodes.ok);
   assert.deepEqual(runs.cancelled, [unfinished.workflowId]);
+  assert.match(out.text(), /Run quickstart-20261123-220000 is being cancelled\./);
   assert.equal(runs.started.size, 2);
 });
 
 test('--new does not mind an unfinished run that the server does not know', async (t) => {
-  const { cli } = await openClone(t);
+  const { cli, out } = await openClone(t);
   await writeUnfinishedRun(cli.root, unfinished);
   const runs = endsWell();
   assert.equal(await startOn(cli, runs, { new: true }).code, exitCodes.ok);
+  assert.doesNotMatch(out.text(), /cancelled/);
   assert.equal(runs.started.size, 1);
 });
 
