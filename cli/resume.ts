@@ -63,6 +63,11 @@ async function goOn(
     await runs.unpause(id);
     return id;
   }
+  if (before?.status === 'completed' && !isFork) {
+    throw new CommandError(
+      `Run ${id} is completed: going on with it gives the same model again. --set forks it with other settings, --step from an earlier state.`,
+    );
+  }
   const resumeFrom = step === undefined ? id : { run: id, step };
   const input = { ...inputOf({ ...(set && { set }) }, cli.cwd), resumeFrom };
   const name = resumedName(id, new Date());

@@ -6,7 +6,7 @@ import { resume } from '../../cli/resume.ts';
 import type { ResumeOptions } from '../../cli/resume.ts';
 import type { Outcome } from '../../cli/runs.ts';
 import type { RunProgress } from '../../contract/progress.ts';
-import { fakeRuns, fakeStack, openClone, progressAt } from './support.ts';
+import { fakeRuns, fakeStack, openClone, progressAt, result } from './support.ts';
 
 /** A server with one run, `nightly`. */
 async function openServer(
@@ -38,6 +38,14 @@ test('a run that goes on by itself is left alone, with a word on how to fork it'
   const { runs, resume: goOn } = await openServer(t);
   await assert.rejects(goOn('nightly'), /goes on by itself.+--step or --set fork it/);
   assert.equal(runs.started.size, 1);
+});
+
+test('a completed run is not made once more, but forked', async (t) => {
+  const { runs, resume: goOn } = await openServer(t, { outcome: { status: 'completed', result } });
+  await assert.rejects(goOn('nightly'), /Run nightly is completed.+--set forks it.+--step/);
+  assert.equal(runs.started.size, 1);
+  assert.equal(await goOn('nightly', { step: 400 }), 0);
+  assert.equal(runs.started.size, 2);
 });
 
 test('a failed run is taken over by a new one, named after it', async (t) => {
