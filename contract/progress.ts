@@ -15,7 +15,7 @@ export type StageName = (typeof stageNames)[number];
 /** One stage as the progress view shows it. Times are epoch milliseconds. */
 export interface StageProgress {
   readonly name: StageName;
-  readonly status: 'waiting' | 'running' | 'done' | 'failed';
+  readonly status: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   /** Parts done of parts in all (shards; steps in training), where the stage has parts. */
   readonly done?: number;
   readonly total?: number;
@@ -67,7 +67,7 @@ export interface RunProgress {
     readonly step: number;
     readonly changes: readonly string[];
   };
-  /** A user has stopped it: the state is durable, the GPU free. */
+  /** A user has stopped it. While its segment hands back it still holds a GPU; then its state is durable. */
   readonly paused?: boolean;
   /** The last trouble that was got over, and when. */
   readonly lastProblem?: { readonly at: number; readonly message: string };

@@ -1,7 +1,7 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
 import type { RunProgress, StageProgress, TrainingProgress } from '../contract/progress.ts';
 
-const marks = { waiting: '·', running: '▶', done: '✓', failed: '✗' } as const;
+const marks = { waiting: '·', running: '▶', done: '✓', failed: '✗', cancelled: '■' } as const;
 
 /** Renders the current details of a run. */
 export function progressMarkdown(progress: RunProgress): string {

@@ -1,5 +1,10 @@
 /** What the run says of itself: the query `progress` and the current details that the Temporal UI shows. */
-import { ActivityFailure, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
   RunProgress,
@@ -55,8 +60,15 @@ export function openProgress(run: string): Progress {
         updateStage(name, { status: 'done', endedAt: Date.now() });
         return result;
       } catch (failure) {
-        const note = failure instanceof Error ? rootCause(failure).message : String(failure);
-        updateStage(name, { status: 'failed', endedAt: Date.now(), note });
+        const endedAt = Date.now();
+        // The run ends with its stage: there is nothing left to resume.
+        update({ paused: false });
+        updateStage(
+          name,
+          isCancellation(failure)
+            ? { status: 'cancelled', endedAt }
+            : { status: 'failed', endedAt, note: messageOf(failure) },
+        );
         throw failure;
       }
     },
@@ -86,6 +98,9 @@ export function openProgress(run: string): Progress {
     },
   };
 }
+
+const messageOf = (failure: unknown): string =>
+  failure instanceof Error ? rootCause(failure).message : String(failure);
 
 /**
  * The failure that an activity ended with, out of Temporal's ActivityFailure. Its type and details

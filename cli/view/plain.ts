@@ -38,7 +38,7 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
     for (const stage of progress?.stages ?? []) {
       const { name, status } = stage;
       const before = statuses.get(name) ?? 'waiting';
-      const isOver = status === 'done' || status === 'failed';
+      const isOver = status !== 'waiting' && status !== 'running';
       if (status !== before && !isOver) yield stageSentence(stage);
       if (name === 'train' && progress?.training) yield* newMilestones(progress.training);
       if (status !== before && isOver) yield stageSentence(stage);
@@ -82,6 +82,8 @@ function stageSentence({ name, status, startedAt, endedAt, note }: StageProgress
     case 'failed':
       // Why, the run's outcome says below.
       return `${name}: failed after ${took}`;
+    case 'cancelled':
+      return `${name}: cancelled after ${took}`;
     case 'waiting':
     case 'running':
       return `${name}: started`;

@@ -107,6 +107,7 @@ function stageLine(stage: StageWithParts, at: number, colors: Colors): string {
     running: colors.cyan('▶'),
     done: colors.green('✓'),
     failed: colors.red('✗'),
+    cancelled: colors.yellow('■'),
   };
   const label = name.padEnd(9);
   const time = startedAt === undefined ? '' : duration((endedAt ?? at) - startedAt);

@@ -39,6 +39,12 @@ test('a stage that failed does not say why: that is said once, of the run', () =
   ]);
 });
 
+test('a stage that was cancelled is said to be that', () => {
+  const progress = progressAt('train', { status: 'cancelled', endedAt: ten + 41_000 });
+  const lines = openPlainView()({ at: ten + 41_000, ...quiet, progress });
+  assert.equal(lines.at(-1), '10:00:41 train: cancelled after 41 s');
+});
+
 test('a validation is one line, and comes before the end of training', () => {
   const view = openPlainView();
   view({ at: ten, ...quiet, progress: progressAt('train', {}, { training: trainingBegan }) });

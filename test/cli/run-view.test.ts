@@ -154,6 +154,11 @@ test('a failed stage shows its note', () => {
   );
 });
 
+test('a stage that was cancelled has not failed', () => {
+  const progress = progressAt('train', { status: 'cancelled', endedAt: ten + 41_000 });
+  assert.equal(lines({ at: ten + 60_000, ...quiet, progress })[4], '■ train          41 s');
+});
+
 test('colours are put in only when they are asked for', () => {
   const snapshot = { at: ten, ...quiet, progress: progressAt('split') };
   assert.ok(runLines(snapshot, picocolors.createColors(true)).join().includes('\u001B[32m✓'));

@@ -41,6 +41,8 @@ export interface Harness {
     input?: object,
     meanwhile?: (handle: WorkflowHandle) => Promise<unknown>,
   ): Promise<Ended>;
+  /** What a run says of itself that has failed or was cancelled. */
+  progressOf(workflowId: string): Promise<RunProgress>;
   stop(): Promise<void>;
 }
 
@@ -100,6 +102,10 @@ export async function openHarness(address?: string): Promise<Harness> {
         for (const worker of workers) worker.shutdown();
         await Promise.all(running);
       }
+    },
+    async progressOf(workflowId) {
+      const worker = await Worker.create({ connection, workflowBundle, taskQueue: cpuQueue });
+      return worker.runUntil(client.workflow.getHandle(workflowId).query(progressQuery));
     },
     async stop() {
       await client.connection.close();

@@ -357,12 +357,17 @@ test('a run that is cancelled while damaged data are made anew hands its state b
   assert.equal(handedBack, 3);
 });
 
-test('a paused run can be cancelled', async () => {
+test('a paused run can be cancelled, and is then no longer paused', async () => {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  let id = '';
   const cancelled = run({ trainSteps }, { training }, async (handle) => {
+    id = handle.workflowId;
     await trainsTo6();
     await handle.executeUpdate(pauseUpdate);
     await handle.cancel();
   });
   await assert.rejects(cancelled, WorkflowFailedError);
+  const { paused, stages } = await harness.progressOf(id);
+  assert.equal(paused, false);
+  assert.equal(stages.find(({ name }) => name === 'train')!.status, 'cancelled');
 });
