@@ -67,7 +67,7 @@ export function openProgress(run: string): Progress {
           name,
           isCancellation(failure)
             ? { status: 'cancelled', endedAt }
-            : { status: 'failed', endedAt, note: messageOf(failure) },
+            : { status: 'failed', endedAt, note: firstLine(failure) },
         );
         throw failure;
       }
@@ -99,8 +99,11 @@ export function openProgress(run: string): Progress {
   };
 }
 
-const messageOf = (failure: unknown): string =>
-  failure instanceof Error ? rootCause(failure).message : String(failure);
+/** A stage has one line; the problems of a configuration stand below one another in the run's outcome. */
+function firstLine(failure: unknown): string {
+  const message = failure instanceof Error ? rootCause(failure).message : String(failure);
+  return message.split('\n', 1)[0]!.replace(/:$/, '');
+}
 
 /**
  * The failure that an activity ended with, out of Temporal's ActivityFailure. Its type and details

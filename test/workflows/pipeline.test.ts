@@ -213,6 +213,19 @@ test('under training.strict another hardware ends the run', async () => {
   await assert.rejects(ended, endedBy('NumericsDiffer'));
 });
 
+test('a configuration with problems has one line in its stage', async () => {
+  let id = '';
+  const usual = fakeActivities({});
+  const resolveConfig: Activities['resolveConfig'] = (input) =>
+    durable(() => usual.resolveConfig(input));
+  const ended = run({ resolveConfig }, { seed: -1, training: { epochs: 0 } }, async (handle) => {
+    id = handle.workflowId;
+  });
+  await assert.rejects(ended, endedBy('InvalidConfig'));
+  const { stages } = await harness.progressOf(id);
+  assert.equal(stages[0]!.note, 'the configuration is not valid');
+});
+
 test('what a retry can not mend ends the run at once', async () => {
   let tries = 0;
   const ended = run({
