@@ -1,5 +1,6 @@
 /** `nightshift start`: this clone's servers and workers, and on them the unfinished run or a new one, shown live. */
 import { isDeepStrictEqual } from 'node:util';
+import { checkInput } from './check-input.ts';
 import { CommandError, exitCodes, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { pageOf } from './connect.ts';
@@ -28,7 +29,7 @@ export interface StartOptions extends InputOptions {
   readonly json?: boolean;
 }
 
-/** Runs the pipeline to its end. Throws `CommandError` when the options ask for another run than the unfinished one. */
+/** Runs the pipeline to its end. Throws `CommandError` when the options ask for another run than the unfinished one, or for none that can be. */
 export async function start(
   cli: Cli,
   options: StartOptions,
@@ -71,7 +72,10 @@ function chooseRun(
   cwd: string,
 ): UnfinishedRun {
   const input = inputOf(options, cwd);
-  if (!before || options.new) return { workflowId: newRunId(input, new Date()), input };
+  if (!before || options.new) {
+    checkInput(input);
+    return { workflowId: newRunId(input, new Date()), input };
+  }
   if (asksForInput(options) && !isDeepStrictEqual(input, before.input)) {
     const was = describeInput(before.input) || 'no options';
     throw new CommandError(

@@ -1,4 +1,5 @@
 /** `nightshift train`: starts a run on a server that is up already. */
+import { checkInput } from './check-input.ts';
 import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect, pageOf } from './connect.ts';
@@ -20,6 +21,7 @@ export async function train(
 ): Promise<ExitCode> {
   const { wait = false, json = false } = options;
   const input = inputOf(options, cli.cwd);
+  checkInput(input);
   const id = newRunId(input, new Date());
   const servers = await open(cli.root);
   try {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dev } from '../../cli/dev.ts';
+import { parseSetting } from '../../cli/input.ts';
 import { list } from '../../cli/list.ts';
 import { status } from '../../cli/status.ts';
 import { train } from '../../cli/train.ts';
@@ -50,6 +51,23 @@ test('train starts a run and says how to watch it', async (t) => {
     `Started run ${id}: http://127.0.0.1:8233/namespaces/default/workflows/${id}`,
     `Watch it with \`npx nightshift watch ${id}\`.`,
   ]);
+});
+
+test('train names each problem of a configuration, and starts no run with it', async (t) => {
+  const { cli } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('ingest'), historyLength: 1 });
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  for (const [settings, message] of [
+    [
+      ['dataset.limt=600', 'training.epochs=0'],
+      /- dataset\.limt: 600: there is no such key.+\n- training\.epochs: 0: Too small/,
+    ],
+    [['preset=quick'], /- preset: "quick" is none of quickstart, article/],
+    [['dataset.limit=30'], /- training\.batchSize: 64 is larger than the training set/],
+  ] as const) {
+    await assert.rejects(train(cli, { set: settings.map(parseSetting) }, open), { message });
+  }
+  assert.equal(runs.started.size, 0);
 });
 
 test('train --wait ends as the run does', async (t) => {

@@ -36,6 +36,20 @@ test('a first start begins a run with the input that the options ask for', async
   assert.equal(stack.closed(), 1);
 });
 
+test('a configuration that can not be starts nothing, and leaves an unfinished run alone', async (t) => {
+  const { cli } = await openClone(t);
+  await writeUnfinishedRun(cli.root, unfinished);
+  const runs = endsWell();
+  const set = [parseSetting('dataset.limt=600')];
+  const { stack, code } = startOn(cli, runs, { new: true, set });
+  await assert.rejects(code, {
+    exitCode: exitCodes.usage,
+    message: /^The configuration is not valid.+\n- dataset\.limt: 600: there is no such key/,
+  });
+  assert.deepEqual([runs.started.size, runs.cancelled.length, stack.closed()], [0, 0, 0]);
+  assert.deepEqual(await readUnfinishedRun(cli.root), unfinished);
+});
+
 test('once the end was shown, the run is no longer unfinished', async (t) => {
   const { cli } = await openClone(t);
   await startOn(cli, endsWell()).code;

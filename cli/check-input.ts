@@ -1,0 +1,20 @@
+/** Looks at a run's input before the run is started: what would end it at once starts none. */
+import { parseOverPreset } from '../contract/parse-config.ts';
+import { defaultPreset } from '../contract/presets.ts';
+import { CommandError } from './cli.ts';
+import type { RunInput } from './input.ts';
+
+/** Throws `CommandError` with a line a problem. */
+export function checkInput(input: RunInput): void {
+  const { preset = defaultPreset, resumeFrom, ...own } = input;
+  // What is laid over another run's configuration, which the store has, only a worker can tell.
+  if (resumeFrom !== undefined) return;
+  const parsed = parseOverPreset(preset, own);
+  if (!('problems' in parsed)) return;
+  throw new CommandError(
+    [
+      'The configuration is not valid, so no run was started:',
+      ...parsed.problems.map((problem) => `- ${problem}`),
+    ].join('\n'),
+  );
+}

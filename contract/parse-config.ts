@@ -1,0 +1,94 @@
+/** From a part of a configuration to a whole one: laid over another, every gap filled, every value checked. */
+import type { z } from 'zod';
+import { configSchema } from './config.ts';
+import type { Config } from './config.ts';
+import { presetNames, presets } from './presets.ts';
+import type { PresetName } from './presets.ts';
+import { featuresKept } from './stages.ts';
+import { weightsPlace } from './weights.ts';
+
+/** The configuration, or a line a problem: the key, its value where it has one, and the rule. */
+export type ParsedConfig = { readonly config: Config } | { readonly problems: readonly string[] };
+
+/** Images in the datasets that are known by name. */
+const knownSamples: Readonly<Record<string, number>> = {
+  cifar10: 60_000,
+  cifar100: 60_000,
+  imagenette: 13_394,
+  'imagenette2-160': 13_394,
+  'imagenette2-320': 13_394,
+  imagenette2: 13_394,
+};
+
+/** What a user writes, laid over the preset of this name. */
+export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {
+  return isPreset(preset)
+    ? parseOver(presets[preset], own)
+    : { problems: [`preset: ${JSON.stringify(preset)} is none of ${presetNames.join(', ')}`] };
+}
+
+/** What a user writes, laid over a configuration. */
+export function parseOver(base: unknown, own: unknown): ParsedConfig {
+  const merged = overlay(base, own);
+  const parsed = configSchema.safeParse(merged);
+  if (!parsed.success) {
+    return { problems: parsed.error.issues.flatMap((issue) => linesOf(issue, merged)) };
+  }
+  const problems = [...conflictsOf(parsed.data)];
+  return problems.length > 0 ? { problems } : { config: parsed.data };
+}
+
+function linesOf(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const line = (path: readonly PropertyKey[], rule: string): string => {
+    const value = path.reduce(
+      (part, key) => (isRecord(part) ? part[String(key)] : undefined),
+      input,
+    );
+    const shown = value === undefined ? '' : `${JSON.stringify(value)}: `;
+    return `${path.join('.') || 'input'}: ${shown}${rule}`;
+  };
+  if (issue.code !== 'unrecognized_keys') return [line(issue.path, issue.message)];
+  return issue.keys.map((key) =>
+    line([...issue.path, key], 'there is no such key; contract/config.ts has those there are'),
+  );
+}
+
+/** Combinations that can't train. */
+function* conflictsOf(config: Config): Generator<string> {
+  const { dataset, model, training, augment } = config;
+  const known = Math.min(dataset.limit ?? Infinity, knownSamples[dataset.source] ?? Infinity);
+  const trainingSamples = Math.floor(known * dataset.split.train);
+  if (training.batchSize > trainingSamples) {
+    yield `training.batchSize: ${training.batchSize} is larger than the training set, about ${trainingSamples} images (${dataset.split.train} of ${known})`;
+  }
+  if (model.weights === 'none' && model.trainable !== 'all') {
+    yield `model.trainable: '${model.trainable}' freezes convolutions that model.weights 'none' leaves random; use 'all', or give weights`;
+  }
+  const { kind } = weightsPlace(model.weights);
+  if ((kind === 'imagenet' || kind === 'file') && model.stem === 'small') {
+    yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
+  }
+  const mixes = (['mixup', 'cutmix'] as const).filter((key) => augment[key] !== undefined);
+  if (featuresKept(config).train && mixes.length > 0) {
+    yield `augment.${mixes[0]}: images can't be mixed where a head learns from kept features; leave it out, or augment.views`;
+  }
+  if (augment.cropPadding * 2 >= model.imageSize) {
+    yield `augment.cropPadding: ${augment.cropPadding} px on each side is too much for images of ${model.imageSize} px; use less than half`;
+  }
+}
+
+/**
+ * `own` laid over `base`, key by key. What has another `name` (an optimizer) is another thing:
+ * nothing of the base's fits it.
+ */
+function overlay(base: unknown, own: unknown): unknown {
+  if (!isRecord(base) || !isRecord(own)) return own === undefined ? base : own;
+  if (own['name'] !== undefined && own['name'] !== base['name']) return own;
+  const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
+  return Object.fromEntries([...keys].map((key) => [key, overlay(base[key], own[key])]));
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isPreset = (name: unknown): name is PresetName => presetNames.includes(name as PresetName);
