@@ -2,7 +2,8 @@
 import { exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
-import type { RunSummary } from './runs.ts';
+import { listRuns } from './run-status.ts';
+import type { ListedRun } from './run-status.ts';
 import { dayAndTime, duration } from './view/format.ts';
 
 export async function list(
@@ -12,7 +13,7 @@ export async function list(
 ): Promise<ExitCode> {
   const servers = await open(cli.root);
   try {
-    const runs = await servers.runs.list(limit);
+    const runs = await listRuns(servers.runs, limit);
     if (json) printJson(cli.out, runs);
     else for (const line of runTable(runs, Date.now())) printLine(cli.out, line);
     return exitCodes.ok;
@@ -22,7 +23,7 @@ export async function list(
 }
 
 /** A line a run, in columns. */
-export function runTable(runs: readonly RunSummary[], now: number): string[] {
+export function runTable(runs: readonly ListedRun[], now: number): string[] {
   if (runs.length === 0) return ['There is no run yet; `npx nightshift train` starts one.'];
   const rows = [
     ['RUN', 'STATUS', 'STARTED', 'TOOK'],

@@ -112,14 +112,19 @@ async function runOn(
   // The file first: a start that is cut off here is made up for by the next, with the same id.
   await writeUnfinishedRun(cli.root, run);
   const isNew = await stack.runs.start(workflowId, run.input);
-  renderer.note(
-    `${isNew ? 'Started run' : 'Going on with run'} ${workflowId}: ${pageOf(stack, workflowId)}`,
-  );
+  const how = isNew ? 'Started run' : await howItStands(stack.runs, workflowId);
+  renderer.note(`${how} ${workflowId}: ${pageOf(stack, workflowId)}`);
   const outcome = await followRun(stack.runs, workflowId, { signal, show: renderer.show });
   if (!outcome) return exitCodes.interrupted;
   await forgetUnfinishedRun(cli.root);
   renderer.end();
   return finish(cli, stack, workflowId, outcome, options.json ?? false);
+}
+
+/** Of a run that was begun before. */
+async function howItStands(runs: Runs, id: string): Promise<string> {
+  const { status } = await runs.describe(id);
+  return status === 'running' ? 'Going on with run' : 'Ended meanwhile: run';
 }
 
 /** False when there is nothing to cancel: it was never begun, or has ended since. */

@@ -4,6 +4,7 @@ import type { Cli, ExitCode } from './cli.ts';
 import { connect, placeOf } from './connect.ts';
 import { lookAtRun } from './follow.ts';
 import { newestRun } from './newest-run.ts';
+import { statusOf } from './run-status.ts';
 import { dayAndTime, duration } from './view/format.ts';
 import { outcomeLines, pageLine } from './view/outcome.ts';
 import { runLines } from './view/run-view.ts';
@@ -21,14 +22,15 @@ export async function status(
     const { description, snapshot } = await lookAtRun(servers.runs, run);
     const outcome = description.status === 'running' ? undefined : await servers.runs.outcome(run);
     const place = placeOf(servers, run, cli.cwd);
+    const { progress } = snapshot;
+    const status = statusOf(description.status, progress);
     if (json) {
-      const { progress } = snapshot;
-      printJson(cli.out, { ...description, progress, outcome, page: place.page });
+      printJson(cli.out, { ...description, status, progress, outcome, page: place.page });
       return exitCodes.ok;
     }
     const took = duration((description.endedAt ?? snapshot.at) - description.startedAt);
     const lines = [
-      `Run ${run}: ${description.status}, started ${dayAndTime(description.startedAt)}, ${took}`,
+      `Run ${run}: ${status}, started ${dayAndTime(description.startedAt)}, ${took}`,
       ...runLines(snapshot, cli.colors),
       ...(outcome ? outcomeLines(outcome, place, cli.colors) : pageLine(place)),
     ];

@@ -109,6 +109,21 @@ test('status shows a run that goes on, with its page', async (t) => {
   );
 });
 
+test('a paused run is listed and shown as that', async (t) => {
+  const { cli, out } = await openClone(t);
+  const progress = progressAt('train', {}, { paused: true });
+  const runs = fakeRuns({ progress, historyLength: 1 });
+  await runs.start('a', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await list(cli, { limit: 1 }, open);
+  assert.match(out.lines()[1] ?? '', /^a +paused /);
+  await status(cli, 'a', {}, open);
+  assert.match(out.text(), /^Run a: paused, started/m);
+  runs.state.outcome = { status: 'cancelled' };
+  await list(cli, { limit: 1 }, open);
+  assert.match(out.lines().at(-1) ?? '', /^a +cancelled /);
+});
+
 test('list --json prints the runs as one array', async (t) => {
   const { cli, out } = await openClone(t);
   const runs = fakeRuns({ progress: progressAt('split'), historyLength: 1 });

@@ -56,12 +56,13 @@ test('once the end was shown, the run is no longer unfinished', async (t) => {
   assert.equal(await readUnfinishedRun(cli.root), undefined);
 });
 
-test('an unfinished run is gone on with, also when only its end was not shown', async (t) => {
-  const { cli } = await openClone(t);
+test('of an unfinished run that has ended, the end is shown', async (t) => {
+  const { cli, out } = await openClone(t);
   await writeUnfinishedRun(cli.root, unfinished);
   const runs = endsWell();
   await runs.start(unfinished.workflowId, {});
   assert.equal(await startOn(cli, runs).code, exitCodes.ok);
+  assert.match(out.text(), /Ended meanwhile: run quickstart-20261123-220000: http/);
   assert.deepEqual([...runs.started.keys()], [unfinished.workflowId]);
 });
 
@@ -113,6 +114,19 @@ test('--new does not mind an unfinished run that the server does not know', asyn
   assert.equal(await startOn(cli, runs, { new: true }).code, exitCodes.ok);
   assert.doesNotMatch(out.text(), /cancelled/);
   assert.equal(runs.started.size, 1);
+});
+
+test('an unfinished run is gone on with', async (t) => {
+  const { cli, out } = await openClone(t);
+  await writeUnfinishedRun(cli.root, unfinished);
+  const runs = fakeRuns({ progress: progressAt('train'), historyLength: 9 });
+  await runs.start(unfinished.workflowId, {});
+  const { code } = startOn(cli, runs);
+  while (runs.queries === 0) await new Promise((done) => setTimeout(done, 5));
+  runs.state.outcome = { status: 'completed', result };
+  assert.equal(await code, exitCodes.ok);
+  assert.match(out.text(), /Going on with run quickstart-20261123-220000: http/);
+  assert.deepEqual([...runs.started.keys()], [unfinished.workflowId]);
 });
 
 test('Ctrl-C closes the stack, keeps the run as unfinished and says how to go on', async (t) => {
