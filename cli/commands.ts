@@ -69,7 +69,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 
   add(
     'status [run]',
-    'show how far a run is; without a name, the newest',
+    'show how far a run is; without a name, the newest that goes on, else the newest of all',
     'npx nightshift status',
     'npx nightshift status quickstart-20261124-101500 --json',
   ).action(async (run: string | undefined, options: JsonOption) => {
@@ -86,7 +86,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 
   add(
     'watch [run]',
-    'show a run live until it has ended; without a name, the newest',
+    'show a run live until it has ended; without a name, the newest that goes on, else the newest of all',
     'npx nightshift watch',
   ).action(async (run: string | undefined, options: JsonOption) => {
     const { watch } = await import('./watch.ts');
@@ -116,8 +116,11 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 /** The commands that stop a run and take it up again. */
 function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
   for (const [how, description] of [
-    ['pause', 'save the state of a run, free its GPU and wait; without a name, the newest'],
-    ['cancel', 'end a run, its state saved first; without a name, the newest'],
+    [
+      'pause',
+      'save the state of a run, free its GPU and wait; without a name, the newest that goes on',
+    ],
+    ['cancel', 'end a run, its state saved first; without a name, the newest that goes on'],
   ] as const) {
     add(`${how} [run]`, description, `npx nightshift ${how}`).action(
       async (run: string | undefined, options: JsonOption) => {
@@ -128,8 +131,9 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
   }
   addSetOption(
     add(
-      'resume <run>',
-      'go on with a run that is paused, failed, cancelled or lost, from its last checkpoint; or fork it',
+      'resume [run]',
+      'go on with a run that is paused, failed, cancelled or lost, from its last checkpoint, or fork it; without a name, the newest that is paused, else the newest of all',
+      'npx nightshift resume',
       'npx nightshift resume quickstart-20261124-101500',
       'npx nightshift resume quickstart-20261124-101500 --set training.epochs=10',
       'npx nightshift resume quickstart-20261124-101500 --step 400 --set training.learningRate.initial=0.0003',
@@ -137,7 +141,7 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
   )
     .option('--step <step>', 'from the state after this step', parseCount)
     .option('--wait', 'show the run until it has ended; the exit code says how')
-    .action(async (run: string, options: ResumeOptions) => {
+    .action(async (run: string | undefined, options: ResumeOptions) => {
       const { resume } = await import('./resume.ts');
       end(await resume(cli, run, options));
     });

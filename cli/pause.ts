@@ -4,7 +4,7 @@ import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
 import { newestRun } from './newest-run.ts';
 
-/** `id`: which run; without it, the newest. */
+/** `id`: which run; without it, the newest that goes on. */
 export async function stopRun(
   cli: Cli,
   how: 'pause' | 'cancel',

@@ -5,6 +5,7 @@ import { connect, pageOf } from './connect.ts';
 import type { Servers } from './connect.ts';
 import { inputOf } from './input.ts';
 import type { InputOptions } from './input.ts';
+import { newestToResume } from './newest-run.ts';
 import type { RunDescription } from './runs.ts';
 import { watchOn } from './watch.ts';
 
@@ -16,16 +17,17 @@ export interface ResumeOptions extends Pick<InputOptions, 'set'> {
   readonly json?: boolean;
 }
 
-/** `id`: the run's name, or its id in the store for one that Temporal has lost. */
+/** `named`: the run's name, or its id in the store for one that Temporal has lost; without it, the newest. */
 export async function resume(
   cli: Cli,
-  id: string,
+  named: string | undefined,
   options: ResumeOptions,
   open: typeof connect = connect,
 ): Promise<ExitCode> {
   const { wait = false, json = false } = options;
   const servers = await open(cli.root);
   try {
+    const id = named ?? (await newestToResume(servers.runs));
     const before = await describeIfThere(servers, id);
     const run = await goOn(cli, servers, id, before, options);
     const page = pageOf(servers, run);

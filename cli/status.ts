@@ -9,7 +9,7 @@ import { dayAndTime, duration } from './view/format.ts';
 import { outcomeLines, pageLine } from './view/outcome.ts';
 import { runLines } from './view/run-view.ts';
 
-/** `id`: which run; without it, the newest. */
+/** `id`: which run; without it, the newest that goes on, else the newest of all. */
 export async function status(
   cli: Cli,
   id: string | undefined,

@@ -9,7 +9,7 @@ import { onInterrupt } from './interrupt.ts';
 import { newestRun } from './newest-run.ts';
 import { openRenderer } from './view/renderer.ts';
 
-/** `id`: which run; without it, the newest. */
+/** `id`: which run; without it, the newest that goes on, else the newest of all. */
 export async function watch(
   cli: Cli,
   id: string | undefined,

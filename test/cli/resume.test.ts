@@ -20,7 +20,7 @@ async function openServer(
   const open = () => Promise.resolve(fakeStack(cli.root, runs));
   return {
     ...{ runs, out },
-    resume: (id: string, options: ResumeOptions = {}) => resume(cli, id, options, open),
+    resume: (id: string | undefined, options: ResumeOptions = {}) => resume(cli, id, options, open),
     stop: (how: 'pause' | 'cancel', id?: string) => stopRun(cli, how, id, {}, open),
   };
 }
@@ -32,6 +32,20 @@ test('a paused run itself goes on', async (t) => {
   assert.equal(await goOn('nightly'), 0);
   assert.deepEqual(runs.unpaused, ['nightly']);
   assert.equal(runs.started.size, 1);
+});
+
+test('`resume` alone, as a paused run shows it, goes on with the newest paused one', async (t) => {
+  const { runs, resume: goOn } = await openServer(t, { paused: true });
+  await runs.start('nightly-2', {});
+  runs.progress = async (id) => progressAt('train', {}, { paused: id === 'nightly-2' });
+  assert.equal(await goOn(undefined), 0);
+  assert.deepEqual(runs.unpaused, ['nightly-2']);
+});
+
+test('`resume` alone means the newest run where none is paused', async (t) => {
+  const { runs, resume: goOn } = await openServer(t, { outcome: failed });
+  assert.equal(await goOn(undefined), 0);
+  assert.deepEqual([...runs.started.values()].at(-1), { resumeFrom: 'nightly' });
 });
 
 test('a run that goes on by itself is left alone, with a word on how to fork it', async (t) => {
