@@ -141,7 +141,7 @@ export interface TrainStepsInput {
 
 /** What a segment of training came to. */
 export interface Segment {
-  /** The state reached: saved locally, and durable soon. After the last step: durable. */
+  /** The state reached, which the trainer holds: durable only after the last step, or when it was asked for again. */
   readonly step: number;
   readonly checkpoint: CheckpointReference;
   /** The step of the state it began from, when that had to be loaded; null when the trainer was warm. */

@@ -1,4 +1,4 @@
-/** Checkpoints in the store: found along a run's own lineages, fetched, committed, let go of. */
+/** Checkpoints in the store: found along a run's own lineages, fetched, committed, adopted from another run. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {

@@ -13,8 +13,8 @@ import { bundleFiles } from './checkpoint-files.ts';
 import { checkpointsDownFrom, manifestKeyOf } from './checkpoint.ts';
 
 /**
- * Lets go of the variables of a run's checkpoints, but for the `keepNewest` newest and those of
- * `keepSteps`. Losses and ledger stay: they are the run's record. The manifest says so first.
+ * Lets go of the variables of a run's checkpoints, but for the `keep.newest` newest and those of
+ * `keep.steps`. Losses and ledger stay: they are the run's record. The manifest says so first.
  */
 export async function pruneCheckpoints(
   store: ObjectStore,

@@ -1,4 +1,4 @@
-/** Mutable pointers (the latest, the champion): small sealed JSON that moves by If-Match. */
+/** Sealed JSON that changes: pointers (a run's record, what a source gave), and manifests that are pruned. It moves by If-Match. */
 import type { z } from 'zod';
 import { getIfThere, racing, writeIf } from './race.ts';
 import { unseal } from './sealed-json.ts';

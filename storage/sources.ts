@@ -1,4 +1,4 @@
-/** Opens a dataset's address: a path, `file:`, `http(s):`, `s3://bucket/key` or `npm:name@version`. */
+/** Where data and weights come from: a path, `file:`, `http(s):`, `s3://bucket/key` or `npm:name@version`. */
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import type { Stats } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The settings of a worker's process: the only reader of process.env. */
+/** The settings of a worker's process, out of its environment. */
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -11,8 +11,9 @@ const environmentSchema = z.object({
    * runs. Workers of one machine may share it, containers not: a process is known there by its id.
    */
   NIGHTSHIFT_STATE: z.string().min(1).default(join(tmpdir(), 'nightshift')),
+  /** The shard cache lets go of what was used longest ago beyond this. */
   NIGHTSHIFT_CACHE_GIB: z.coerce.number().positive().default(20),
-  /** Data activities at once; 0: none, for a process that takes workflows only. */
+  /** Data activities at once; without it, as many as leave a processor to the rest. */
   NIGHTSHIFT_DATA_SLOTS: z.coerce
     .number()
     .int()

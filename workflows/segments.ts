@@ -3,7 +3,7 @@ import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import { position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
-import { holding, training } from './activities.ts';
+import { holding, onWorker, training } from './activities.ts';
 import type { Course } from './course.ts';
 import type { EpochsAhead } from './epochs.ts';
 import { problemOf } from './problem.ts';
@@ -88,10 +88,6 @@ export async function orHandBack<T>(
     throw failure;
   }
 }
-
-/** Waits longer than a worker that lives takes to begin; one that is gone costs so much once. */
-const onWorker = (taskQueue: string) =>
-  ({ taskQueue, scheduleToStartTimeout: '5 seconds' }) as const;
 
 const withoutCheckpoint = ({
   checkpoint: _checkpoint,
