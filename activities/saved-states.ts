@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { planTraining } from '../contract/plan.ts';
-import type { TrainStepsInput } from '../contract/stages.ts';
+import type { StoredState, TrainStepsInput } from '../contract/stages.ts';
 import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
 import type { CheckpointContext } from '../model/checkpoint.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
@@ -58,17 +58,24 @@ export function savesOf(
  */
 export function durableOf(
   uploads: Uploads,
-  { inputs, timeline }: TrainStepsInput,
+  input: TrainStepsInput,
   begin: Begin,
   reached: number,
 ): { readonly step: number; readonly at: number | null } {
-  const newest = uploads.durable(inputs.run);
-  const isOnTheWay =
-    newest &&
-    newest.step <= reached &&
-    newest.lineage === checkpointAt(inputs, timeline, newest.step).lineage;
-  if (isOnTheWay) return newest;
+  const newest = storedBy(uploads, input);
+  if (newest && newest.step <= reached) return newest;
   return { step: begin.loadedStep, at: null };
+}
+
+/** The newest state that this worker has brought to the store, if the run's decisions lead to it. */
+export function storedBy(
+  uploads: Pick<Uploads, 'durable'>,
+  { inputs, timeline }: Pick<TrainStepsInput, 'inputs' | 'timeline'>,
+): StoredState | undefined {
+  const newest = uploads.durable(inputs.run);
+  if (!newest) return undefined;
+  const { lineage, step, at } = newest;
+  return lineage === checkpointAt(inputs, timeline, step).lineage ? { step, at } : undefined;
 }
 
 export function contextOf({ inputs, timeline, validations }: TrainStepsInput): CheckpointContext {

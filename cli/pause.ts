@@ -1,8 +1,11 @@
-/** `nightshift pause` and `nightshift cancel`: the state is saved and stored, the GPU is free. */
+/** `nightshift pause` and `nightshift cancel`: the state is saved and stored, and the GPU freed. */
 import { exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
+import type { Servers } from './connect.ts';
+import { lookAtRun } from './follow.ts';
 import { newestRun } from './newest-run.ts';
+import { pausedSentence } from './view/run-view.ts';
 
 /** `id`: which run; without it, the newest that goes on. */
 export async function stopRun(
@@ -15,18 +18,28 @@ export async function stopRun(
   const servers = await open(cli.root);
   try {
     const run = id ?? (await newestRun(servers.runs));
-    if (how === 'pause') await servers.runs.pause(run);
-    else await servers.runs.cancel(run);
-    if (json) printJson(cli.out, { run, [how === 'pause' ? 'paused' : 'cancelled']: true });
-    else {
-      const state =
-        how === 'pause'
-          ? 'is paused: its state is stored, its GPU free'
-          : 'is being cancelled: its state is stored first';
-      printLine(cli.out, `Run ${run} ${state}. \`npx nightshift resume ${run}\` goes on with it.`);
-    }
+    await (how === 'pause' ? pause : cancel)(cli, servers, run, json);
     return exitCodes.ok;
   } finally {
     await servers.close();
+  }
+}
+
+async function pause({ out }: Cli, { runs }: Servers, run: string, json: boolean): Promise<void> {
+  await runs.pause(run);
+  const { snapshot } = await lookAtRun(runs, run);
+  const { step, durableStep } = snapshot.progress?.training ?? {};
+  if (json) printJson(out, { run, paused: true, step, durableStep });
+  else printLine(out, `Run ${run} is ${pausedSentence(snapshot, run)} with it.`);
+}
+
+async function cancel({ out }: Cli, { runs }: Servers, run: string, json: boolean): Promise<void> {
+  await runs.cancel(run);
+  if (json) printJson(out, { run, cancelled: true });
+  else {
+    printLine(
+      out,
+      `Run ${run} is being cancelled: its state is stored first. \`npx nightshift resume ${run}\` goes on with it.`,
+    );
   }
 }

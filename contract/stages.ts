@@ -161,6 +161,12 @@ export interface Segment {
   readonly workerQueue: string;
 }
 
+/** A state that is in the store, and when it came there, in epoch milliseconds. */
+export interface StoredState {
+  readonly step: number;
+  readonly at: number;
+}
+
 /** A run as its workflow has it: where another run can go on from. */
 export interface RunRecord {
   readonly run: string;

@@ -9,7 +9,7 @@ export function progressMarkdown(progress: RunProgress): string {
   const lines = ['```', ...stages.map(stageLine), '```'];
   if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
   if (resumed) lines.push('', ...resumedLines(resumed));
-  if (training) lines.push(...trainingLines(training));
+  if (training) lines.push(...trainingLines(training, paused));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
   if (result) {
     const { example } = result;
@@ -46,12 +46,13 @@ function stageLine({ name, status, done, total, startedAt, endedAt, note }: Stag
     .join(' ');
 }
 
-function trainingLines(training: TrainingProgress): string[] {
+function trainingLines(training: TrainingProgress, paused = false): string[] {
   const { step, steps, stepsPerEpoch, epochs, loss, imagesPerSecond, best } = training;
   const epoch = Math.min(epochs, Math.floor(step / stepsPerEpoch) + 1);
   const lines = ['', `Epoch ${epoch} of ${epochs}, step ${step} of ${steps}`];
-  if (loss !== undefined) {
-    lines.push(`, loss ${loss.toFixed(3)}, ${(imagesPerSecond ?? 0).toFixed(0)} images/s`);
+  if (loss !== undefined) lines.push(`, loss ${loss.toFixed(3)}`);
+  if (imagesPerSecond !== undefined && !paused) {
+    lines.push(`, ${imagesPerSecond.toFixed(0)} images/s`);
   }
   if (training.hardware) lines.push(`, on ${training.hardware}`);
   const text = [lines.slice(0, 2).join('\n') + lines.slice(2).join('')];

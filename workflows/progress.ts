@@ -13,7 +13,7 @@ import type {
   StageProgress,
   TrainingProgress,
 } from '../contract/progress.ts';
-import type { Takeover } from '../contract/stages.ts';
+import type { StoredState, Takeover } from '../contract/stages.ts';
 import { progressMarkdown } from './markdown.ts';
 import { progressQuery } from './messages.ts';
 
@@ -28,6 +28,8 @@ export interface Progress {
   note(name: StageName, note: string): void;
   paused(value: boolean): void;
   training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
+  /** A state is in the store, also one from between two milestones. */
+  stored(state: StoredState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
   finish(result: RunResult): RunResult;
@@ -51,6 +53,12 @@ export function openProgress(run: string): Progress {
   setHandler(progressQuery, () => state, {
     description: 'How far the run is: stages, training milestones, and the result when done.',
   });
+
+  const training: Progress['training'] = (change) => {
+    const training = change(state.training);
+    update({ training });
+    updateStage('train', { done: training.step, total: training.steps });
+  };
 
   return {
     async stage(name, work) {
@@ -85,11 +93,14 @@ export function openProgress(run: string): Progress {
         }),
       }),
     paused: (paused) => update({ paused }),
-    training(change) {
-      const training = change(state.training);
-      update({ training });
-      updateStage('train', { done: training.step, total: training.steps });
-    },
+    training,
+    stored: ({ step, at }) =>
+      training((before) => {
+        // Another worker may have stored a newer one.
+        if (step <= before!.durableStep) return before!;
+        const reached = Math.max(before!.step, step);
+        return { ...before!, step: reached, durableStep: step, durableAt: at };
+      }),
     problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
     stages: () => state.stages,
     finish(result) {

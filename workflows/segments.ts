@@ -6,12 +6,13 @@ import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stage
 import { holding, onWorker, training } from './activities.ts';
 import type { Course } from './course.ts';
 import type { EpochsAhead } from './epochs.ts';
-import { problemOf } from './problem.ts';
+import { isNotStarted, problemOf } from './problem.ts';
+import type { Progress } from './progress.ts';
 
 export interface Segments {
   /** From the newest state there is, `reachedStep` when nothing was lost, to that after `toStep`. */
   advance(reachedStep: number, toStep: number): Promise<Segment>;
-  /** Saves what the worker holds, and frees its GPU; one that is gone has nothing to give. */
+  /** Saves what the worker holds, frees its GPU, and says what is stored by then; one that is gone has nothing to give. */
   handBack(step: number): Promise<void>;
   /** Whether a worker holds the state, as far as anybody knows. */
   readonly isHeld: boolean;
@@ -26,6 +27,7 @@ export function openSegments(
   plan: TrainingPlan,
   course: Course,
   epochs: EpochsAhead,
+  progress: Pick<Progress, 'stored' | 'problem'>,
 ): Segments {
   /** Of the worker whose trainer holds the state. */
   let workerQueue: string | undefined;
@@ -60,9 +62,12 @@ export function openSegments(
       const options = { summary: `step ${step}, saved and handed back`, ...onWorker(workerQueue) };
       workerQueue = undefined;
       try {
-        await holding.handBack.executeWithOptions(options, [inputTo(step, step)]);
+        const stored = await holding.handBack.executeWithOptions(options, [inputTo(step, step)]);
+        if (stored) progress.stored(stored);
       } catch (failure) {
-        log.warn('nothing was handed back', { step, problem: problemOf(failure).message });
+        const problem = isNotStarted(failure) ? 'the worker is gone' : problemOf(failure).message;
+        progress.problem(`the state that a worker held was not handed back: ${problem}`);
+        log.warn('nothing was handed back', { step, problem });
       }
     },
     get isHeld() {

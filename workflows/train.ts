@@ -43,7 +43,7 @@ export async function train(
     timeline: timelineAtStart(config, numerics, takeover),
     validations: takeover?.validations ?? [],
   });
-  const segments = openSegments(inputs, plan, course, epochs);
+  const segments = openSegments(inputs, plan, course, epochs, progress);
   const common = { course, segments, progress, remakeData };
   const setbacks = openSetbacks({ ...common, training: config.training, epochs });
   const headway = openHeadway(plan, numerics, takeover, course, progress);

@@ -17,7 +17,7 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
   let retrySaid: string | undefined;
   let away = false;
   let takeoverSaid = false;
-  let paused = false;
+  let pausedSaid: string | undefined;
   let movedAt = -Infinity;
 
   function* newMilestones(training: TrainingProgress): Generator<string> {
@@ -45,9 +45,11 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
       if (status !== before) movedAt = at;
       statuses.set(name, status);
     }
-    if (progress && paused !== (progress.paused ?? false)) {
-      paused = !paused;
-      yield paused ? pausedSentence : 'goes on';
+    if (progress) {
+      const paused = progress.paused ? pausedSentence(snapshot) : undefined;
+      const isOver = !progress.stages.some(({ status }) => status === 'running');
+      if (paused !== pausedSaid && !isOver) yield paused ?? 'goes on';
+      pausedSaid = paused;
     }
     const problem = progress?.lastProblem;
     if (problem && problem.at > problemAt) {
@@ -96,8 +98,9 @@ function validationSentence({ step, accuracy, top5, loss }: Validation, isBest: 
 
 /** Where the running stage is, when it is one that takes its time. */
 function movementSentence(snapshot: RunSnapshot): string | undefined {
-  const running = snapshot.progress?.stages.find(({ status }) => status === 'running');
-  if (!running) return undefined;
+  const { stages = [], paused = false } = snapshot.progress ?? {};
+  const running = stages.find(({ status }) => status === 'running');
+  if (!running || paused) return undefined;
   const training = running.name === 'train' ? trainingNow(snapshot) : undefined;
   if (training) {
     const { durableStep, durableAt } = training;

@@ -17,7 +17,7 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
       lines.push(...trainingLines(training, at).map((line) => `    ${line}`));
     }
   }
-  if (progress?.paused) lines.push(colors.yellow(pausedSentence));
+  if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
   if (!progress && awaySince === undefined) {
     lines.push(colors.dim('waiting for a worker to take the run up'));
   }
@@ -33,8 +33,23 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   return lines;
 }
 
-export const pausedSentence =
-  'paused: its state is stored, its GPU free; `npx nightshift resume` goes on';
+/** What of a paused run is safe, and how it goes on: `run` names it where others may be paused too. */
+export function pausedSentence({ progress, activities }: RunSnapshot, run?: string): string {
+  if (activities.some(({ type }) => type === 'trainSteps' || type === 'handBack')) {
+    return 'pausing: its state is being saved and stored';
+  }
+  const goesOn = `\`npx nightshift resume${run === undefined ? '' : ` ${run}`}\` goes on`;
+  const { step = 0, durableStep = 0 } = progress?.training ?? {};
+  if (step === 0) return `paused: its GPU is free; ${goesOn}`;
+  if (durableStep >= step) {
+    return `paused: its state after step ${count(step)} is stored, its GPU free; ${goesOn}`;
+  }
+  const newest =
+    durableStep > 0
+      ? `the newest stored state is that after step ${count(durableStep)}`
+      : 'no state is stored';
+  return `paused after step ${count(step)}, but ${newest}: what came since is trained again; ${goesOn}`;
+}
 
 /** What training is at, in up to three lines. */
 function trainingLines(training: TrainingNow, at: number): string[] {

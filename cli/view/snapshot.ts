@@ -44,7 +44,8 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
   const step = heartbeat?.step ?? training.step;
   // Before its first step a trainer has no speed and no loss to tell.
   const live = heartbeat && heartbeat.imagesPerSecond > 0 ? heartbeat : undefined;
-  const { imagesPerSecond, loss } = live ?? training;
+  const { loss } = live ?? training;
+  const imagesPerSecond = progress.paused ? undefined : (live ?? training).imagesPerSecond;
   const durable = heartbeat && heartbeat.durableStep > training.durableStep ? heartbeat : training;
   const lastValidation = training.validations.at(-1);
   return {

@@ -1,10 +1,12 @@
-/** Whether a run that stops for a while frees the GPU. */
+/** Whether a run that stops for a while frees the GPU, and what it says is stored. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { handBack } from '../../activities/hand-back.ts';
 import { stateKeyOf } from '../../activities/resume-state.ts';
 import { programOf } from '../../activities/train-steps.ts';
 import { openUploads } from '../../activities/uploads.ts';
+import type { Durable } from '../../activities/uploads.ts';
+import { checkpointAt } from '../../model/checkpoint.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
 
@@ -13,6 +15,18 @@ const input = {
   ...{ inputs, timeline: [{ fromStep: 0, numerics }], validations: [] },
   ...{ reachedStep: 10, seenStep: 10, toStep: 10 },
 };
+
+test('what this worker has brought to the store is told, if the decisions lead to it', async () => {
+  const { lineage } = checkpointAt(inputs, input.timeline, 12);
+  const handedBack = (durable?: Durable) =>
+    handBack(
+      { trainer: openFakeTrainer(numerics), uploads: { ...openUploads(), durable: () => durable } },
+      input,
+    );
+  assert.deepEqual(await handedBack({ lineage, step: 12, at: 34 }), { step: 12, at: 34 });
+  assert.equal(await handedBack({ lineage: 'of a branch that was reset', step: 12, at: 34 }), null);
+  assert.equal(await handedBack(), null);
+});
 
 /** Whether the trainer's process is ended that holds this state. */
 async function isClosed(stateKey: string | undefined): Promise<boolean> {

@@ -142,7 +142,18 @@ test('a run that goes on from another one says so first, and a pause when it com
     /goes on with run nightly, from step 400; training\.epochs: 5 -> 10$/,
   );
   assert.match(view(snapshot(true)).join('\n'), /paused: .+`npx nightshift resume` goes on$/);
+  assert.deepEqual(view({ ...snapshot(true), at: ten + 60_000 }), [], 'nothing moves');
   assert.match(view(snapshot(false)).join('\n'), /goes on$/);
+});
+
+test('a paused run that was cancelled does not go on', () => {
+  const view = openPlainView();
+  view({ at: ten, ...quiet, progress: progressAt('train', {}, { paused: true }) });
+  const cancelled = { status: 'cancelled', endedAt: ten + 41_000 } as const;
+  const progress = progressAt('train', cancelled, { paused: false });
+  assert.deepEqual(view({ at: ten + 41_000, ...quiet, progress }), [
+    '10:00:41 train: cancelled after 41 s',
+  ]);
 });
 
 test('a store that takes no checkpoint any more is said once', () => {

@@ -6,7 +6,14 @@ import { resume } from '../../cli/resume.ts';
 import type { ResumeOptions } from '../../cli/resume.ts';
 import type { Outcome } from '../../cli/runs.ts';
 import type { RunProgress } from '../../contract/progress.ts';
-import { fakeRuns, fakeStack, openClone, progressAt, result } from './support.ts';
+import {
+  fakeRuns,
+  fakeStack,
+  openClone,
+  progressAt,
+  result,
+  trainingAtStep400,
+} from './support.ts';
 
 /** A server with one run, `nightly`. */
 async function openServer(
@@ -94,9 +101,13 @@ test('with a step or other settings a run is forked, also while it goes on', asy
 
 test('pause and cancel mean the newest run when none is named, and say how to go on', async (t) => {
   const { runs, out, stop } = await openServer(t);
+  runs.state.progress = progressAt('train', {}, { training: trainingAtStep400, paused: true });
   await stop('pause');
   await stop('cancel', 'nightly');
   assert.deepEqual([runs.paused, runs.cancelled], [['nightly'], ['nightly']]);
-  assert.match(out.text(), /is paused.+`npx nightshift resume nightly`/);
+  assert.equal(
+    out.lines()[0],
+    'Run nightly is paused: its state after step 400 is stored, its GPU free; `npx nightshift resume nightly` goes on with it.',
+  );
   assert.match(out.text(), /is being cancelled.+`npx nightshift resume nightly`/);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import picocolors from 'picocolors';
 import { runLines } from '../../cli/view/run-view.ts';
 import type { RunSnapshot } from '../../cli/view/snapshot.ts';
-import type { TrainHeartbeat } from '../../contract/progress.ts';
+import type { TrainHeartbeat, TrainingProgress } from '../../contract/progress.ts';
 import { noColors, progressAt, ten, trainingAtStep400 } from './support.ts';
 
 process.env['TZ'] = 'UTC';
@@ -86,6 +86,34 @@ test('a trainer that still loads its state has no speed of its own', () => {
     lines(training(loading))[5],
     '    epoch 2/5, step 400/1,175, loading, 320 images/s, loss 1.500, ETA 2 m 35 s',
   );
+});
+
+test('a paused run says what is stored, and has no speed and no time to go', () => {
+  const paused = (
+    change: Partial<TrainingProgress>,
+    activities: RunSnapshot['activities'] = [],
+  ) => {
+    const training = { ...trainingAtStep400, ...change };
+    const progress = progressAt('train', {}, { training, paused: true });
+    return lines({ at: ten, decisionAttempt: 1, activities, progress });
+  };
+  const whole = paused({});
+  assert.equal(whole[5], '    epoch 2/5, step 400/1,175, loss 1.500');
+  assert.equal(
+    whole.at(-1),
+    'paused: its state after step 400 is stored, its GPU free; `npx nightshift resume` goes on',
+  );
+  assert.match(
+    paused({ durableStep: 350 }).at(-1)!,
+    /^paused after step 400, but the newest stored state is that after step 350: .+ trained again/,
+  );
+  assert.match(paused({ durableStep: 0 }).at(-1)!, /but no state is stored/);
+  for (const type of ['trainSteps', 'handBack']) {
+    assert.equal(
+      paused({}, [{ type, attempt: 1 }]).at(-1),
+      'pausing: its state is being saved and stored',
+    );
+  }
 });
 
 test('training that no worker has taken up says so, and has no time to go', () => {

@@ -65,7 +65,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     keepMilestone: nothing,
     resolveNumerics: async () => numerics,
     trainSteps: async (input) => segmentTo(input),
-    handBack: nothing,
+    handBack: async () => null,
     predictShard: nothing,
     sweepStore: async () => ({ objects: 0, bytes: 0, uploads: 0 }),
     writeReport: async ({ inputs, trained }) =>

@@ -78,6 +78,47 @@ test('a pause stops the segment, is answered once it has handed back, and holds 
   assert.equal(result.steps, 12);
 });
 
+test('a pause learns what the hand-back has stored, also between two milestones', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  await run(
+    {
+      trainSteps: async (input) => ({ ...(await trainSteps(input)), durableStep: 0 }),
+      handBack: async () => ({ step: 5, at: 123 }),
+    },
+    { training },
+    async (handle) => {
+      await trainsTo6();
+      await handle.executeUpdate(pauseUpdate);
+      const { step, durableStep, durableAt } = (await handle.query(progressQuery)).training!;
+      assert.deepEqual([step, durableStep, durableAt], [5, 5, 123]);
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+});
+
+test('a hand-back that fails is said, and nothing is taken for stored', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  await run(
+    {
+      trainSteps: async (input) => ({ ...(await trainSteps(input)), durableStep: 0 }),
+      handBack: () =>
+        durable(() => Promise.reject(new NightshiftError('StorageAccess', 'no such bucket'))),
+    },
+    { training },
+    async (handle) => {
+      await trainsTo6();
+      await handle.executeUpdate(pauseUpdate);
+      const { training: paused, lastProblem } = await handle.query(progressQuery);
+      assert.deepEqual([paused!.step, paused!.durableStep], [3, 0]);
+      assert.equal(
+        lastProblem!.message,
+        'the state that a worker held was not handed back: no such bucket',
+      );
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+});
+
 test('`resume` before the paused segment has handed back lets the run go on', async () => {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
   const { result, progress } = await run({ trainSteps }, { training }, async (handle) => {
@@ -173,7 +214,10 @@ function damagedBeforeStep6(meetsDamage: () => boolean) {
         });
         return usual.splitDataset(input);
       }),
-    handBack: async ({ reachedStep }) => void handedBack.push(reachedStep),
+    async handBack({ reachedStep }) {
+      handedBack.push(reachedStep);
+      return null;
+    },
   };
   return { activities, asked, handedBack, letGo: () => void (whole = true) };
 }
@@ -344,7 +388,10 @@ test('a run that is cancelled while damaged data are made anew hands its state b
           });
           return usual.splitDataset(input);
         }),
-      handBack: async ({ reachedStep }) => void (handedBack = reachedStep),
+      async handBack({ reachedStep }) {
+        handedBack = reachedStep;
+        return null;
+      },
     },
     { training },
     async (handle) => {
