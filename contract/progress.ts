@@ -117,7 +117,7 @@ export interface RunResult {
   readonly resumes: number;
   /** In training, saving included. */
   readonly imagesPerSecond: number;
-  /** Share of the training's wall time in which the trainer waited: for data, the store, Temporal. */
+  /** Share of the training's wall time, pauses apart, in which the trainer waited: for data, the store, Temporal. */
   readonly idleShare: number;
   /** From which steps on the bits may differ from an undisturbed run, and why. Empty: none. */
   readonly notBitEqual: readonly string[];

@@ -16,13 +16,13 @@ export interface Headway {
   take(segment: Segment, disturbed: boolean): void;
   /** A setback has changed where the next segment is to go on from. */
   goOnFrom(step: number): void;
-  /** Of all that was taken until now. */
-  speed(): Speed;
+  /** Of all that was taken until now; `pausedMs` of that time count for nothing. */
+  speed(pausedMs: number): Speed;
 }
 
 export interface Speed {
   readonly imagesPerSecond: number;
-  /** Share of the training's wall time in which the trainer waited: for data, the store, Temporal. */
+  /** Share of the training's wall time, pauses apart, in which the trainer waited: for data, the store, Temporal. */
   readonly idleShare: number;
 }
 
@@ -79,9 +79,9 @@ export function openHeadway(
       }));
     },
     goOnFrom: (from) => void (step = from),
-    speed: () => ({
+    speed: (pausedMs) => ({
       imagesPerSecond: total.images / Math.max(total.seconds, 1e-9),
-      idleShare: Math.max(0, 1 - total.busySeconds / ((Date.now() - startedAt) / 1000)),
+      idleShare: Math.max(0, 1 - total.busySeconds / ((Date.now() - startedAt - pausedMs) / 1000)),
     }),
   };
 }

@@ -12,6 +12,8 @@ import type { Progress } from './progress.ts';
 export interface Steering {
   /** Resolves at once, unless the run is paused: then `handBack` is called, and a resumption waited for. */
   untilGoing(handBack: () => Promise<void>): Promise<void>;
+  /** How long the run has waited in pauses so far. */
+  readonly pausedMs: number;
   /** Runs work that a pause cancels, also one that is on already: undefined when one has. */
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** The rate that was set since this was last asked. Before the last milestone: from then on one would come too late. */
@@ -29,6 +31,7 @@ export function openSteering(progress: Progress): Steering {
   let idle = true;
   let over = false;
   let lastIsUnderWay = false;
+  let pausedMs = 0;
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -74,11 +77,16 @@ export function openSteering(progress: Progress): Steering {
   return {
     async untilGoing(handBack) {
       if (paused) {
+        const pausedAt = Date.now();
         await handBack();
         idle = true;
         await condition(() => !paused);
+        pausedMs += Date.now() - pausedAt;
       }
       idle = false;
+    },
+    get pausedMs() {
+      return pausedMs;
     },
     async interruptible(work) {
       const own = { scope: new CancellationScope(), interrupted: paused };

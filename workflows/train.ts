@@ -81,7 +81,7 @@ export async function train(
     last: headway.last!,
     resumedAt: headway.resumedAt,
     notBitEqual: setbacks.notBitEqual,
-    ...headway.speed(),
+    ...headway.speed(steering.pausedMs),
   };
   return finishedTraining(inputs, ended, { ...common, setbacks });
 }

@@ -250,6 +250,33 @@ test('a pause is answered before what a failing segment asks for is made anew', 
   assert.deepEqual(damaged.asked, [3, 6, 6, 9, 12]);
 });
 
+test('a pause does not count as time in which the trainer waited', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  const pauseMs = 2_000;
+  const busySeconds = 0.1;
+  let idleShare = NaN;
+  const usual = fakeActivities({});
+  const { progress } = await run(
+    {
+      trainSteps: async (input) => ({ ...(await trainSteps(input)), busySeconds }),
+      async writeReport(request) {
+        ({ idleShare } = request.trained);
+        return usual.writeReport(request);
+      },
+    },
+    { training },
+    async (handle) => {
+      await trainsTo6();
+      await handle.executeUpdate(pauseUpdate);
+      await sleep(pauseMs);
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  const { startedAt, endedAt } = progress.stages.find(({ name }) => name === 'train')!;
+  const trainedSeconds = (endedAt! - startedAt! - pauseMs) / 1000;
+  assert.ok(idleShare <= 1 - (4 * busySeconds) / trainedSeconds, `${idleShare}`);
+});
+
 const refused = (update: Promise<unknown>, problem: RegExp): Promise<void> =>
   assert.rejects(update, (error) => {
     assert.ok(error instanceof WorkflowUpdateFailedError);
