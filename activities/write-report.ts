@@ -143,7 +143,7 @@ export async function writeReport(
     example: exampleOf(pick),
     reportKey: manifest.files.find(({ name }) => name === 'report.html')!.key,
     predictionsKeys: sealed.files.map(({ key }) => key),
-    modelKey: bundle.key.replace(/\.index$/, ''),
+    modelPrefix: bundle.key.replace(/\.index$/, ''),
     modelDigest: stateDigest(best),
     finalDigest: stateDigest(last),
     resumes: trained.resumedAt.length,

@@ -95,7 +95,7 @@ export interface Example {
   readonly probability: number;
 }
 
-/** What a run returns. Keys name objects in the bucket. */
+/** What a run returns. Keys name objects in the bucket, prefixes several. */
 export interface RunResult {
   readonly run: string;
   readonly steps: number;
@@ -108,8 +108,8 @@ export interface RunResult {
   readonly example: Example;
   readonly reportKey: string;
   readonly predictionsKeys: readonly string[];
-  /** Prefix of the best checkpoint's TensorFlow bundle. */
-  readonly modelKey: string;
+  /** Of the best checkpoint's TensorFlow bundle: the keys of its files are this, a dot and more. */
+  readonly modelPrefix: string;
   /** SHA-256 of the best checkpoint's variables: equal digests are equal weights. */
   readonly modelDigest: string;
   /** SHA-256 of the variables after the last step. */

@@ -48,7 +48,7 @@ function resultLines(result: RunResult, place: Place, colors: Colors): string[] 
     `A random test image, ${example.id}: predicted ${example.predicted} (${percent(example.probability)})${verdict}.`,
     `Report       ${pathOf(result.reportKey, place)}`,
     `Predictions  ${pathOf(firstPredictions, place)}${more.length > 0 ? ` and ${more.length} more` : ''}`,
-    `Model        ${pathOf(result.modelKey, place)}`,
+    `Model        ${pathOf(result.modelPrefix, place)}.*`,
     ...pageLine(place),
   ];
 }

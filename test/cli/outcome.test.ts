@@ -17,7 +17,7 @@ test('a completed run shows accuracy, the test image, the files and the page', (
     'A random test image, c0ffee: predicted cat (61.2 %), but it is dog.',
     'Report       .nightshift/s3/data/nightshift/stages/a/report.html',
     'Predictions  .nightshift/s3/data/nightshift/stages/b/00000.jsonl and 1 more',
-    'Model        .nightshift/s3/data/nightshift/runs/r/c/000001000/d/variables',
+    'Model        .nightshift/s3/data/nightshift/runs/r/c/000001000/d/variables.*',
     'Temporal UI  http://127.0.0.1:8233/namespaces/default/workflows/quickstart-1',
   ]);
 });
@@ -38,7 +38,7 @@ test('a right prediction is said to be right, and a store elsewhere gives its ke
       'A random test image, c0ffee: predicted dog (61.2 %), which it is.',
       'Report       stages/a/report.html',
       'Predictions  p/0.jsonl',
-      'Model        runs/r/c/000001000/d/variables',
+      'Model        runs/r/c/000001000/d/variables.*',
     ],
   );
 });

@@ -69,7 +69,7 @@ export const result: RunResult = {
   example: { id: 'c0ffee', label: 'dog', predicted: 'cat', probability: 0.612 },
   reportKey: 'stages/a/report.html',
   predictionsKeys: ['stages/b/00000.jsonl', 'stages/b/00001.jsonl'],
-  modelKey: 'runs/r/c/000001000/d/variables',
+  modelPrefix: 'runs/r/c/000001000/d/variables',
   modelDigest: 'e',
   finalDigest: 'f',
   resumes: 0,

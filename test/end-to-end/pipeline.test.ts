@@ -45,6 +45,10 @@ test('a run goes from an archive to predictions of the whole test set and a repo
     assert.equal(probabilities.length, 10);
     assert.ok(Math.abs(probabilities.reduce((sum, one) => sum + one, 0) - 1) < 1e-3);
   }
+  for (const end of ['index', 'data-00000-of-00001']) {
+    const { bytes } = await stack.store.get(`${undisturbed.modelPrefix}.${end}`);
+    assert.ok(bytes.byteLength > 0, end);
+  }
   const report = await stack.store.get(undisturbed.reportKey);
   assert.match(Buffer.from(report.bytes).toString(), /^<!doctype html>/);
 });
