@@ -45,7 +45,7 @@ export function addInputOptions(command: Command): Command {
 export function addSourceOption(command: Command): Command {
   return command.option(
     '--source <address>',
-    "where the images are: cifar10, or a path (from the current folder), file:, http(s): or s3: address of an archive in CIFAR's binary layout",
+    "where the images are: cifar10, or a path (from the current folder), file:, http(s):, s3: or npm: address of an archive in CIFAR's binary layout",
   );
 }
 
