@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunProgress } from '../contract/progress.ts';
 import { ServerAway } from './runs.ts';
 import type { Outcome, RunDescription, Runs } from './runs.ts';
+import { heartbeatStep } from './view/snapshot.ts';
 import type { RunSnapshot } from './view/snapshot.ts';
 
 export interface FollowOptions {
@@ -25,6 +26,8 @@ export async function followRun(
   const progress = progressReader(runs, id, 2 * everyMs);
   let seen: RunDescription | undefined;
   let awaySince: number | undefined;
+  const furthest = furthestStep();
+  const now = (): RunSnapshot => snapshotOf(seen, progress.value, awaySince, furthest);
   while (!signal.aborted) {
     try {
       seen = await runs.describe(id);
@@ -33,14 +36,14 @@ export async function followRun(
       else {
         await progress.last();
         const outcome = await runs.outcome(id);
-        show(snapshotOf(seen, progress.value, undefined));
+        show(now());
         return outcome;
       }
     } catch (error) {
       if (!(error instanceof ServerAway)) throw error;
       awaySince ??= Date.now();
     }
-    if (!signal.aborted) show(snapshotOf(seen, progress.value, awaySince));
+    if (!signal.aborted) show(now());
     await sleep(everyMs, undefined, { signal }).catch(() => undefined);
   }
   return undefined;
@@ -54,20 +57,44 @@ export async function lookAtRun(
   const description = await runs.describe(id);
   const progress = progressReader(runs, id, 0);
   await progress.last();
-  return { description, snapshot: snapshotOf(description, progress.value, undefined) };
+  return {
+    description,
+    snapshot: snapshotOf(description, progress.value, undefined, furthestStep()),
+  };
 }
 
 function snapshotOf(
   seen: RunDescription | undefined,
   progress: RunProgress | undefined,
   awaySince: number | undefined,
+  furthest: FurthestStep,
 ): RunSnapshot {
+  const seenStep = furthest(seen, progress);
   return {
     at: Date.now(),
     activities: seen?.activities ?? [],
     decisionAttempt: seen?.decisionAttempt ?? 1,
     ...(progress && { progress }),
+    ...(seenStep !== undefined && { seenStep }),
     ...(awaySince !== undefined && { awaySince }),
+  };
+}
+
+type FurthestStep = (
+  seen: RunDescription | undefined,
+  progress: RunProgress | undefined,
+) => number | undefined;
+
+/** Remembers the step of the last heartbeat until a problem comes up: older states may have to do then. */
+function furthestStep(): FurthestStep {
+  let step: number | undefined;
+  let problemAt: number | undefined;
+  return (seen, progress) => {
+    const at = progress?.lastProblem?.at;
+    if (at !== problemAt) step = undefined;
+    problemAt = at;
+    step = heartbeatStep(seen?.activities ?? []) ?? step;
+    return step;
   };
 }
 

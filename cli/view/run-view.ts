@@ -13,8 +13,9 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   if (progress?.resumed) lines.push(takeoverSentence(progress.resumed));
   for (const stage of progress?.stages ?? []) {
     lines.push(stageLine(withParts(stage, snapshot, training), at, colors));
-    if (stage.name === 'train' && stage.status === 'running' && training) {
-      lines.push(...trainingLines(training, at).map((line) => `    ${line}`));
+    if (stage.name === 'train' && stage.status === 'running') {
+      const what = training ? trainingLines(training, at) : [trainerStarts];
+      lines.push(...what.map((line) => `    ${line}`));
     }
   }
   if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
@@ -32,6 +33,9 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   }
   return lines;
 }
+
+/** Before training the trainer is asked what it computes with. */
+const trainerStarts = 'the trainer starts';
 
 /** What of a paused run is safe, and how it goes on: `run` names it where others may be paused too. */
 export function pausedSentence({ progress, activities }: RunSnapshot, run?: string): string {

@@ -11,6 +11,11 @@ export interface RunSnapshot {
   readonly activities: readonly PendingActivity[];
   /** How often the workflow's own code was tried for what comes next. */
   readonly decisionAttempt: number;
+  /**
+   * The step that a heartbeat last told of: further than the progress may be, which is asked for
+   * after the segment has ended. Absent once a problem has come up since.
+   */
+  readonly seenStep?: number;
   /** Since when the Temporal server has not answered; absent while it does. */
   readonly awaySince?: number;
 }
@@ -21,7 +26,7 @@ export interface TrainingNow {
   readonly steps: number;
   readonly epoch: number;
   readonly epochs: number;
-  readonly phase?: TrainHeartbeat['phase'] | 'waiting for a gpu worker';
+  readonly phase?: TrainHeartbeat['phase'] | 'waiting for a gpu worker' | 'the trainer starts';
   readonly imagesPerSecond?: number;
   readonly loss?: number;
   readonly learningRate?: number;
@@ -35,13 +40,17 @@ export interface TrainingNow {
 }
 
 /** Undefined before training. */
-export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow | undefined {
+export function trainingNow({
+  progress,
+  activities,
+  seenStep = 0,
+}: RunSnapshot): TrainingNow | undefined {
   const training = progress?.training;
   if (!training) return undefined;
   const { steps, epochs, stepsPerEpoch, batchSize, best, resumes, hardware } = training;
   const segment = segmentOf(activities);
   const heartbeat = segment?.heartbeat as TrainHeartbeat | undefined;
-  const step = heartbeat?.step ?? training.step;
+  const step = heartbeat?.step ?? Math.max(training.step, seenStep);
   // Before its first step a trainer has no speed and no loss to tell.
   const live = heartbeat && heartbeat.imagesPerSecond > 0 ? heartbeat : undefined;
   const { loss } = live ?? training;
@@ -57,6 +66,10 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
     resumes,
     ...(durable.durableAt !== undefined && { durableAt: durable.durableAt }),
     ...(heartbeat && { phase: heartbeat.phase }),
+    // It loads TensorFlow and builds the network: for some seconds it has nothing to tell.
+    ...(segment &&
+      !heartbeat &&
+      training.imagesPerSecond === undefined && { phase: 'the trainer starts' as const }),
     // All are down, or busy with other runs.
     ...(segment?.waits && { phase: 'waiting for a gpu worker' as const }),
     ...(imagesPerSecond && { imagesPerSecond }),
@@ -69,6 +82,10 @@ export function trainingNow({ progress, activities }: RunSnapshot): TrainingNow 
     ...(hardware && { hardware }),
   };
 }
+
+/** How far the trainer says it is; undefined while none trains. */
+export const heartbeatStep = (activities: RunSnapshot['activities']): number | undefined =>
+  (segmentOf(activities)?.heartbeat as TrainHeartbeat | undefined)?.step;
 
 const segmentOf = (activities: RunSnapshot['activities']): PendingActivity | undefined =>
   activities.find(({ type }) => type === 'trainSteps');

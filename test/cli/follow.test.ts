@@ -55,6 +55,28 @@ test('a server that is away is waited for', async () => {
   assert.deepEqual(snapshots[4]?.progress, progressAt('split'));
 });
 
+test('the step of the last heartbeat is remembered, until a problem comes up', async () => {
+  const progress = progressAt('train');
+  const runs = fakeRuns({ progress, historyLength: 1 });
+  const usual = runs.describe.bind(runs);
+  let heartbeat: { step: number } | undefined = { step: 72 };
+  runs.describe = async (id) => {
+    const activities = heartbeat ? [{ type: 'trainSteps', attempt: 1, heartbeat }] : [];
+    return { ...(await usual(id)), activities };
+  };
+  const { snapshots } = await follow(runs, (look) => {
+    if (look === 2) heartbeat = undefined;
+    if (look === 4) {
+      const lastProblem = { at: 1, message: 'the trainer ended' };
+      runs.state = { progress: { ...progress, lastProblem }, historyLength: 2 };
+    }
+    if (look === 20) runs.state.outcome = completed;
+  });
+  const told = snapshots.map(({ seenStep }) => seenStep);
+  assert.deepEqual(told.slice(0, 4), [72, 72, 72, 72]);
+  assert.equal(told.at(-1), undefined);
+});
+
 test('the run is asked for its progress only when its history has grown, or two looks have passed', async () => {
   const runs = fakeRuns({ progress: progressAt('split'), historyLength: 1 });
   const started = Date.now();

@@ -116,6 +116,25 @@ test('a paused run says what is stored, and has no speed and no time to go', () 
   }
 });
 
+test('a step that was told of is not taken back by a progress from before', () => {
+  const ended = { ...training(heartbeat), activities: [], seenStep: 480 };
+  assert.match(lines(ended)[5]!, /step 480\/1,175/);
+  const next = [{ type: 'trainSteps', attempt: 1, heartbeat: { ...heartbeat, step: 420 } }];
+  assert.match(lines({ ...ended, activities: next })[5]!, /step 420\/1,175/, 'a trainer knows');
+});
+
+test('a trainer that has nothing to tell yet starts', () => {
+  const progress = progressAt('train');
+  assert.equal(lines({ at: ten, ...quiet, progress })[5], '    the trainer starts');
+  const { loss: _, imagesPerSecond: _speed, ...fresh } = trainingAtStep400;
+  const activities = [{ type: 'trainSteps', attempt: 1 }];
+  const begun = progressAt('train', {}, { training: { ...fresh, step: 0, validations: [] } });
+  assert.equal(
+    lines({ at: ten, decisionAttempt: 1, activities, progress: begun })[5],
+    '    epoch 1/5, step 0/1,175, the trainer starts',
+  );
+});
+
 test('training that no worker has taken up says so, and has no time to go', () => {
   const activities = [{ type: 'trainSteps', attempt: 1, waits: true }];
   assert.equal(
