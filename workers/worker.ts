@@ -1,14 +1,16 @@
 /** What all workers share: the connection, the run until told to stop, the end with the supervisor. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { WorkerOptions } from '@temporalio/worker';
+import type { WorkerOptions, WorkflowBundle } from '@temporalio/worker';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { heartbeatThrottleMs, shutdownGraceMs } from '../contract/timing.ts';
 
 /** The options each kind of worker chooses itself. */
-type OwnOptions = Pick<
-  WorkerOptions,
-  'activities' | 'workflowsPath' | 'maxConcurrentActivityTaskExecutions'
-> & {
+type OwnOptions = Pick<WorkerOptions, 'activities' | 'maxConcurrentActivityTaskExecutions'> & {
+  /** The module of its workflows. */
+  readonly workflowsPath?: string;
   /** Each gets a worker, with slots of its own. */
   readonly taskQueues: readonly string[];
 };
@@ -17,12 +19,18 @@ type OwnOptions = Pick<
  * Runs workers until SIGTERM or SIGINT, or until the supervisor that started this process is
  * gone. Activities are told at once: all of the grace period is theirs, to save and hand back.
  */
-export async function runWorker({ taskQueues, ...options }: OwnOptions): Promise<void> {
+export async function runWorker({
+  taskQueues,
+  workflowsPath,
+  ...options
+}: OwnOptions): Promise<void> {
   Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   // Forked, but the supervisor may be gone before anybody listened.
   const endAtOnce = (): never => process.exit(1);
   if (process.send && !process.connected) endAtOnce();
   process.once('disconnect', endAtOnce);
+  const bundle =
+    workflowsPath === undefined ? {} : { workflowBundle: await bundleOf(workflowsPath) };
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions ?? {});
   try {
@@ -30,6 +38,7 @@ export async function runWorker({ taskQueues, ...options }: OwnOptions): Promise
       taskQueues.map((taskQueue) =>
         Worker.create({
           ...options,
+          ...bundle,
           taskQueue,
           connection,
           namespace,
@@ -48,4 +57,16 @@ export async function runWorker({ taskQueues, ...options }: OwnOptions): Promise
   } finally {
     await connection.close();
   }
+}
+
+async function bundleOf(workflowsPath: string): Promise<WorkflowBundle> {
+  const script = fileURLToPath(import.meta.resolve('./bundle.ts'));
+  const child = fork(script, [workflowsPath]);
+  const [bundle] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`bundling ${workflowsPath} ended with code ${code}`);
+    }),
+  ])) as [WorkflowBundle];
+  return bundle;
 }

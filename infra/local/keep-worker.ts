@@ -9,6 +9,9 @@ import { identify } from './process-identity.mjs';
 import type { ProcessIdentity } from './process-identity.mjs';
 import type { StackEvent } from './processes.ts';
 
+/** Megabytes a half, of three: by default 16, which a worker fills before it collects any garbage. */
+const youngSpace = ['--max-semi-space-size=4'];
+
 /** Pauses before a worker that ends at once again is restarted; one that lived for `stableAfterMs` did not. */
 const defaultPace = {
   restartAfterMs: [0, 1_000, 2_000, 5_000, 10_000] as readonly number[],
@@ -67,7 +70,7 @@ function spawnWorker({ script, environment, log }: WorkerSettings): ChildProcess
   return withLog(log, (out) =>
     fork(script, {
       detached: true,
-      execArgv: script.href.endsWith('.ts') ? ['--import', 'tsx'] : [],
+      execArgv: [...youngSpace, ...(script.href.endsWith('.ts') ? ['--import', 'tsx'] : [])],
       env: localEnvironment(environment),
       stdio: ['ignore', out, out, 'ipc'],
     }),
