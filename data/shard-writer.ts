@@ -18,7 +18,7 @@ export async function writeShardFile(
   let waiting = 0;
   await using file = await open(path, 'w');
   const flush = async (): Promise<void> => {
-    await file.writev(piece);
+    await file.writeFile(Buffer.concat(piece));
     piece = [];
     waiting = 0;
   };
