@@ -2,9 +2,20 @@
 import { parseArgs } from 'node:util';
 import { augmentRow } from './augment-row.ts';
 import { photographsRow } from './photographs-row.ts';
+import { readingRows } from './reading-row.ts';
 import type { Row } from './row.ts';
+import { waitingRow } from './waiting-row.ts';
+import { workerMemoryRow } from './worker-memory.ts';
+import { workersRow } from './workers-row.ts';
 
-const rows: readonly Row[] = [augmentRow, photographsRow];
+const rows: readonly Row[] = [
+  augmentRow,
+  photographsRow,
+  ...readingRows,
+  waitingRow,
+  workersRow,
+  workerMemoryRow,
+];
 
 const usage = `npm run bench -- data [options]
   --row <name>       may be repeated (default: all)
