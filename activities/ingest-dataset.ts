@@ -16,6 +16,7 @@ import {
 import type { CifarDataset } from '../data/cifar.ts';
 import { digestOf, sha256 as sha256Of } from '../data/digest.ts';
 import { countLabels, formatPages } from '../data/sample-list.ts';
+import { chooseClasses } from '../data/split.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import { blaming, inTurn, withDownload } from './download.ts';
@@ -35,10 +36,13 @@ export interface IngestInput {
   readonly maxBadImages: number;
   /** The dataset that a run goes on with: the source is not asked while it is in the store. */
   readonly digest?: string | undefined;
+  /** Those that a run takes; without it, all. */
+  readonly classes?: readonly string[] | undefined;
 }
 
 export interface IngestedDataset {
   readonly digest: string;
+  /** Those that are taken, in the dataset's order. */
   readonly classes: readonly string[];
   readonly samples: number;
 }
@@ -81,7 +85,7 @@ const sourcePointerSchema = z.strictObject({
 
 /**
  * Throws `InvalidData` when the source does not give the dataset, or gives another one than asked
- * for, and `Unavailable` when it may give it later.
+ * for, or lacks a class that is taken, and `Unavailable` when it may give it later.
  */
 export async function ingestDataset(
   services: DataServices,
@@ -89,14 +93,18 @@ export async function ingestDataset(
   step: Step,
 ): Promise<IngestedDataset> {
   const { source, digest } = input;
+  const taking = (dataset: IngestedDataset): IngestedDataset => ({
+    ...dataset,
+    classes: chooseClasses(dataset.classes, input.classes),
+  });
   const there = digest === undefined ? undefined : await readDataset(services, digest, step);
-  if (there) return there;
+  if (there) return taking(there);
   const dataset = await inTurn(source, step, () =>
     source === cifar10.name
       ? ingestNamed(services, cifar10, step)
       : blaming('dataset.source', () => ingestAny(services, input, step)),
   );
-  if (digest === undefined || dataset.digest === digest) return dataset;
+  if (digest === undefined || dataset.digest === digest) return taking(dataset);
   throw new NightshiftError(
     'InvalidData',
     `dataset.source: ${source} gives another dataset now (${dataset.digest}) than the one that the run goes on with (${digest}), and that is not in the store any more; give its former address`,

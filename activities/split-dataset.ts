@@ -1,13 +1,17 @@
-/** Puts each sample on one side, by its content alone, and stores the list of each side. */
+/** Puts each sample on one side and stores the list of each side. Reads the dataset's index, and no image. */
 import { stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import type { Config } from '../contract/config.ts';
 import { datasetManifestSchema, sides, splitManifestSchema } from '../contract/manifests.ts';
-import type { Side } from '../contract/manifests.ts';
-import { countLabels, formatPages } from '../data/sample-list.ts';
-import { splitSamples } from '../data/split.ts';
-import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
+import type { Side, SplitManifest } from '../contract/manifests.ts';
+import { isExpected } from '../data/expected-counts.ts';
+import { maxDistance } from '../data/near-duplicates.ts';
+import { formatPages, pagesOf, parsePage } from '../data/sample-list.ts';
+import { splitNote } from '../data/split-note.ts';
+import { openSplit } from '../data/split.ts';
+import type { Split } from '../data/split.ts';
+import { commitManifest, readFileOf, readManifest, writeData } from '../storage/commit.ts';
+import type { DataFile } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
-import { readRows } from './read-samples.ts';
 import type { DataServices } from './services.ts';
 import { identify, intact, required } from './stages.ts';
 
@@ -19,54 +23,74 @@ export interface SplitInput {
 export interface SplitDataset {
   readonly digest: string;
   readonly samples: Readonly<Record<Side, number>>;
+  /** What came out, in words. */
+  readonly note: string;
 }
 
 const operation = 'split/2';
 
-/** Throws `InvalidData` when a side is empty, or a class has no training sample. */
+/** Throws `InvalidData` when the dataset can't be divided so, a side is empty, or a class has no training sample. */
 export async function splitDataset(
-  services: DataServices,
+  { store }: DataServices,
   { dataset, config }: SplitInput,
-  step: Step,
+  { signal, attempt }: Step,
 ): Promise<SplitDataset> {
-  const { split: fractions, limit } = config.dataset;
-  const parameters = { fractions, limit: limit ?? null };
+  const { split: how, groupBy = null, limit = null, classes = null } = config.dataset;
+  // In whatever order the classes are named, they are taken in the dataset's.
+  const parameters = { split: how, groupBy, limit, classes: classes && classes.toSorted() };
   const identity = identify(operation, parameters, [dataset]);
   const { digest } = identity;
   const key = stageManifestKey(digest);
   const there = await intact(() =>
-    readManifest(services.store, key, splitManifestSchema, { deep: true, signal: step.signal }),
+    readManifest(store, key, splitManifestSchema, { deep: true, signal }),
   );
-  if (there) return { digest, samples: there.samples };
+  if (there) return outcome(there);
 
-  const source = await required(services.store, stageManifestKey(dataset), datasetManifestSchema);
-  const all = { first: 0, count: source.samples };
-  const samples = await readRows(services.store, source.files, 'index', all);
-  const split = splitSamples(samples, source.classes, fractions, limit);
-  const files = await writeData(
-    services.store,
-    stageDataPrefix(digest, step.attempt),
-    sides.flatMap((side) => formatPages(side, split[side])),
-    { signal: step.signal },
-  );
-  const counts = bySide((side) => split[side].length);
-  await commitManifest(services.store, key, splitManifestSchema, {
+  const source = await required(store, stageManifestKey(dataset), datasetManifestSchema);
+  const open = openSplit(config.dataset, source.classes, source.samples);
+  for (const page of pagesOf(source.files, 'index')) {
+    for (const sample of parsePage(await readFileOf(store, page, { signal }))) open.add(sample);
+  }
+  const split = open.end();
+  const files = await writeData(store, stageDataPrefix(digest, attempt), filesOf(split), {
+    signal,
+  });
+  const { samples, samplesByClass, expected, duplicates, nearDuplicates } = split;
+  const { copies, leftOut, contradictions } = duplicates;
+  const { manifest } = await commitManifest(store, key, splitManifestSchema, {
     version: 1,
     generation: 0,
     kind: 'split',
-    attempt: step.attempt,
+    attempt,
     ...identity,
     inputs: [...identity.inputs],
     parameters,
     files,
     dataset,
-    classes: source.classes,
-    samples: counts,
-    samplesByClass: bySide((side) => countLabels(split[side], source.classes.length)),
+    classes: [...split.classes],
+    samples,
+    samplesByClass,
+    expected,
+    asExpected: expected && isExpected(samples, expected),
+    duplicates: { copies, leftOut, contradictions },
+    nearDuplicates: nearDuplicates && { pairs: nearDuplicates.pairs, maxDistance },
   });
-  return { digest, samples: counts };
+  return outcome(manifest);
 }
 
-function bySide<T>(value: (side: Side) => T): Record<Side, T> {
-  return { train: value('train'), validation: value('validation'), test: value('test') };
+const outcome = (manifest: SplitManifest): SplitDataset => {
+  const { digest, samples } = manifest;
+  return { digest, samples, note: splitNote(manifest) };
+};
+
+/** The list of each side, and what a person may want to look through. */
+function* filesOf(split: Split): Generator<DataFile> {
+  for (const side of sides) yield* formatPages(side, split.read(side));
+  for (const [name, rows] of [
+    ['duplicates.jsonl', split.duplicates.list],
+    ['near-duplicates.jsonl', split.nearDuplicates?.list ?? []],
+  ] as const) {
+    const lines = rows.map((row) => `${JSON.stringify(row)}\n`);
+    if (lines.length > 0) yield { name, bytes: Buffer.from(lines.join('')) };
+  }
 }

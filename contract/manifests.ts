@@ -64,15 +64,26 @@ export type Side = (typeof sides)[number];
 const bySide = <T extends z.ZodType>(schema: T) =>
   z.strictObject({ train: schema, validation: schema, test: schema });
 
-/** Which sample lies on which side: a list of each in pages (`train-00000.jsonl`, ..), and the counts. */
+/**
+ * Which sample lies on which side: a list of each in pages (`train-00000.jsonl`, ..), and where there
+ * are some `duplicates.jsonl` and `near-duplicates.jsonl`, for a person to look through.
+ */
 export const splitManifestSchema = z.strictObject({
   ...stageShape,
   kind: z.literal('split'),
   dataset: sha256,
+  /** Those that are taken; in the lists a label is its class's place among them. */
   classes: z.array(z.string()).min(2),
   samples: bySide(natural),
   /** Samples of each class, in the order of `classes`. */
   samplesByClass: bySide(z.array(natural)),
+  /** What chance gives each side, within three standard deviations; null: the source's own split. */
+  expected: bySide(z.strictObject({ from: natural, to: natural })).nullable(),
+  asExpected: z.boolean().nullable(),
+  /** Samples beyond the first of a content; those left out, since it lies on a later side; contents with several labels. */
+  duplicates: z.strictObject({ copies: natural, leftOut: natural, contradictions: natural }),
+  /** Pairs of images on different sides whose perceptual hashes differ in at most `maxDistance` bits; null: there are no hashes. */
+  nearDuplicates: z.strictObject({ pairs: natural, maxDistance: natural }).nullable(),
 });
 
 /** One shard: a TFRecord file of `tf.train.Example`, as the part's manifest holds it. */

@@ -57,9 +57,11 @@ function linesOf(issue: z.core.$ZodIssue, input: unknown): string[] {
 function* conflictsOf(config: Config): Generator<string> {
   const { dataset, model, training, augment } = config;
   const known = Math.min(dataset.limit ?? Infinity, knownSamples[dataset.source] ?? Infinity);
-  const trainingSamples = Math.floor(known * dataset.split.train);
+  // How a source is divided itself shows once it is there.
+  const share = dataset.split === 'own' ? 1 : dataset.split.train;
+  const trainingSamples = Math.floor(known * share);
   if (training.batchSize > trainingSamples) {
-    yield `training.batchSize: ${training.batchSize} is larger than the training set, about ${trainingSamples} images (${dataset.split.train} of ${known})`;
+    yield `training.batchSize: ${training.batchSize} is larger than the training set, about ${trainingSamples} images (${share} of ${known})`;
   }
   if (model.weights === 'none' && model.trainable !== 'all') {
     yield `model.trainable: '${model.trainable}' freezes convolutions that model.weights 'none' leaves random; use 'all', or give weights`;

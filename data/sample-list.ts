@@ -26,17 +26,23 @@ export interface Sample {
 /** Every page of a list has so many rows, the last one what is left. */
 export const rowsPerPage = 10_000;
 
-/** A list's pages as files, in their order: `<list>-00000.jsonl`, .. */
-export function formatPages(
+/** A list's pages as files, one by one in their order: `<list>-00000.jsonl`, .. */
+export function* formatPages(
   list: string,
-  samples: readonly Sample[],
-): { name: string; bytes: Uint8Array }[] {
-  const pages = Math.ceil(samples.length / rowsPerPage);
-  return Array.from({ length: pages }, (_, page) => {
-    const first = page * rowsPerPage;
-    const rows = samples.slice(first, first + rowsPerPage).map(formatRow);
-    return { name: pageName(list, page), bytes: Buffer.from(rows.join('')) };
-  });
+  samples: Iterable<Sample>,
+): Generator<{ name: string; bytes: Uint8Array }> {
+  let page = 0;
+  let rows: string[] = [];
+  const end = (): { name: string; bytes: Uint8Array } => {
+    const bytes = Buffer.from(rows.join(''));
+    rows = [];
+    return { name: pageName(list, page++), bytes };
+  };
+  for (const sample of samples) {
+    rows.push(formatRow(sample));
+    if (rows.length === rowsPerPage) yield end();
+  }
+  if (rows.length > 0) yield end();
 }
 
 export const pageName = (list: string, page: number): string =>
@@ -48,10 +54,14 @@ function formatRow(sample: Sample): string {
   return `${JSON.stringify({ id, file, offset, length, label, sha256, group, side, phash })}\n`;
 }
 
-/** The rows of a page that `formatPages` wrote. */
-export function parsePage(bytes: Uint8Array): Sample[] {
-  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-  return JSON.parse(`[${lines.trimEnd().replaceAll('\n', ',')}]`) as Sample[];
+/** The rows of a page that `formatPages` wrote, one by one. */
+export function* parsePage(bytes: Uint8Array): Generator<Sample> {
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let start = 0; start < lines.length;) {
+    const end = lines.indexOf(10, start);
+    yield JSON.parse(lines.toString('utf8', start, end)) as Sample;
+    start = end + 1;
+  }
 }
 
 /** The pages of a list among a manifest's files: those that hold rows `first` to `first + count`, or all. */

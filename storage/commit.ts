@@ -35,11 +35,11 @@ export interface Committed<M> {
 
 const filesAtOnce = 16;
 
-/** Stores data that nothing names yet. `prefix` is the attempt's own and ends in a slash. */
+/** Stores data that nothing names yet, file by file. `prefix` is the attempt's own and ends in a slash. */
 export async function writeData(
   store: ObjectStore,
   prefix: string,
-  files: readonly DataFile[],
+  files: Iterable<DataFile>,
   options: TransferOptions = {},
 ): Promise<StoredFile[]> {
   const stored: StoredFile[] = [];

@@ -33,6 +33,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
       sha256: config.dataset.sha256,
       maxBadImages: config.dataset.maxBadImages,
       digest: takeover?.inputs.dataset,
+      classes: config.dataset.classes,
     });
     if (takeover || config.model.weights === 'none') return { dataset, taken: null };
     const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
@@ -49,9 +50,11 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     conventions: conventionsOf({ weights }),
   });
   numerics.catch(() => undefined);
-  const split = await progress.stage('split', () =>
-    data.splitDataset({ dataset: dataset.digest, config }),
-  );
+  const split = await progress.stage('split', async () => {
+    const split = await data.splitDataset({ dataset: dataset.digest, config });
+    progress.note('split', split.note);
+    return split;
+  });
   const remakeData = async (): Promise<void> => {
     const { source, sha256, maxBadImages } = config.dataset;
     await data.ingestDataset({ source, sha256, maxBadImages, digest: dataset.digest });

@@ -49,7 +49,14 @@ await rm(folder, { recursive: true });
 process.exit();
 
 async function augmentView(view: number): Promise<void> {
-  const stage: AugmentedShards = { kind: 'augmented', base, seed: 0, view, augment };
+  const stage: AugmentedShards = {
+    kind: 'augmented',
+    base,
+    imageSize: size,
+    seed: 0,
+    view,
+    augment,
+  };
   const { digest } = await describeStage(store, stage);
   const step = { signal: new AbortController().signal, attempt: 'bench', report: () => undefined };
   await augmentShard(services, { stage, digest, part: 0 }, step);

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { augmentRow } from './augment-row.ts';
 import { photographsRow } from './photographs-row.ts';
+import { planningRow } from './planning-row.ts';
 import { readingRows } from './reading-row.ts';
 import type { Row } from './row.ts';
 import { waitingRow } from './waiting-row.ts';
@@ -11,6 +12,7 @@ import { workersRow } from './workers-row.ts';
 const rows: readonly Row[] = [
   augmentRow,
   photographsRow,
+  planningRow,
   ...readingRows,
   waitingRow,
   workersRow,

@@ -38,7 +38,12 @@ export const waitingRow: Row = {
       const [fromStep, toStep] = [number, number + 1].map((at) => at * plan.stepsPerEpoch);
       const request = {
         ...{ plan, training, timeline: [], seed, fromStep: fromStep!, toStep: toStep! },
-        ...{ seconds: never, saveEverySeconds: never, saveAt: [], directory: folder },
+        ...{
+          seconds: never,
+          saveEverySeconds: never,
+          saveAt: [],
+          statePrefix: join(folder, 'state'),
+        },
         ...{ records: 'images' as const, shards },
       };
       const answer = await trainer.ask({ type: 'advance', request });

@@ -152,6 +152,20 @@ test('the same files with other class names are another dataset', async () => {
   assert.deepEqual(other.classes, ['dog', 'cat']);
 });
 
+test("classes that a run takes are the dataset's, in its order; what it lacks is refused by name", async () => {
+  const source = `${origin}/good`;
+  const whole = await ingest(source);
+  for (let again = 0; again < 2; again += 1) {
+    const asked = { source, maxBadImages: 0, classes: ['dog', 'cat'] };
+    assert.deepEqual(await ingestDataset(services, asked, testStep()), whole);
+    const wrong = { ...asked, classes: ['dog', 'cow'], digest: again ? whole.digest : undefined };
+    await assert.rejects(ingestDataset(services, wrong, testStep()), {
+      name: 'InvalidData',
+      message: "dataset.classes: the dataset has no class 'cow'; it has cat, dog",
+    });
+  }
+});
+
 test('a source that says it has not changed is not downloaded again, one that says nothing is', async () => {
   served.set('/silent', { body: archive });
   for (const path of ['/good', '/good', '/silent', '/silent']) await ingest(origin + path);

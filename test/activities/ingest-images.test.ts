@@ -118,7 +118,7 @@ async function writeTar(...files: readonly { name: string; bytes: Uint8Array | s
 async function indexOf(dataset: DatasetManifest): Promise<Sample[]> {
   const pages = pagesOf(dataset.files, 'index');
   const rows = await Promise.all(pages.map((page) => readFileOf(services.store, page)));
-  return rows.flatMap(parsePage);
+  return rows.flatMap((page) => [...parsePage(page)]);
 }
 
 const namesOf = (dataset: DatasetManifest): string[] => dataset.files.map(({ name }) => name);

@@ -74,6 +74,40 @@ test('a split that does not sum to 1 is refused with the sum', async () => {
   assert.match(problem!, /^dataset\.split: .*must be 1, got 0\.7 \+ 0\.2 \+ 0\.2 = 1\.1$/);
 });
 
+test('a split is fractions or own, and nothing else', async () => {
+  await resolveConfig({ dataset: { split: 'own' } });
+  for (const split of ['their own', { train: 'most' }, []]) {
+    const [problem] = await problemsOf({ dataset: { split } });
+    assert.match(problem!, /^dataset\.split: .*: must be 'own', or fractions from 0 to 1 of train/);
+  }
+  const [problem] = await problemsOf({ dataset: { split: { validate: 0.2 } } });
+  assert.match(problem!, /^dataset\.split\.validate: 0\.2: there is no such key/);
+});
+
+test("a grouping is the source's, or a pattern with one group", async () => {
+  for (const groupBy of ['group', '^([^_]+)_', '(?:left|right)-(\\d+)', '(?<patient>p\\d+)']) {
+    await resolveConfig({ dataset: { groupBy } });
+  }
+  for (const groupBy of ['patient', '(', '(a)(b)', '']) {
+    const [problem] = await problemsOf({ dataset: { groupBy } });
+    assert.match(
+      problem!,
+      /^dataset\.groupBy: ".*": must be 'group', or a regular expression with/,
+    );
+  }
+});
+
+test('classes are at least two, each named once', async () => {
+  await resolveConfig({ dataset: { classes: ['cat', 'dog'] } });
+  for (const [classes, rule] of [
+    [['cat'], /a classifier has at least 2/],
+    [['cat', 'dog', 'cat'], /a class is named twice/],
+  ] as const) {
+    const [problem] = await problemsOf({ dataset: { classes } });
+    assert.match(problem!, rule);
+  }
+});
+
 test('a batch larger than the training set is refused', async () => {
   const [problem] = await problemsOf({ dataset: { limit: 100 }, training: { batchSize: 64 } });
   assert.match(

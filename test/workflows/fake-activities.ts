@@ -51,7 +51,11 @@ export function fakeActivities(own: Partial<Activities>): Activities {
       fresh: ['head/kernel', 'head/bias'],
     }),
     remakeWeights: nothing,
-    splitDataset: async () => ({ digest, samples: { train: 60, validation: 20, test: 20 } }),
+    splitDataset: async () => ({
+      digest,
+      samples: { train: 60, validation: 20, test: 20 },
+      note: 'train 60, validation 20, test 20',
+    }),
     openStage: async (stage) => ({
       digest: digestOf(stage),
       parts: 1,

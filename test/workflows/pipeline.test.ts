@@ -80,6 +80,14 @@ test('what was taken of pretrained weights is said, and they go on to training a
   assert.equal(reported, '/weights.tar.gz');
 });
 
+test('what came out of the split is said', async () => {
+  const { progress } = await run({}, { training });
+  assert.equal(
+    progress.stages.find(({ name }) => name === 'split')!.note,
+    'train 60, validation 20, test 20',
+  );
+});
+
 test("an epoch's shards are made while the epoch before it trains", async () => {
   const made: number[] = [];
   const madeBefore: number[][] = [];
