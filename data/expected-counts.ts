@@ -20,7 +20,7 @@ export function expectedCounts(
 ): Record<Side, CountRange> {
   const samples = rows.length;
   const sorted = new Float64Array(samples);
-  for (const [at, row] of rows.entries()) sorted[at] = placeOf(row);
+  for (let at = 0; at < samples; at += 1) sorted[at] = placeOf(rows[at]!);
   sorted.sort();
   let squares = 0;
   for (let first = 0, next = 0; first < samples; first = next) {

@@ -5,6 +5,7 @@
  */
 import { sides } from '../contract/manifests.ts';
 import type { Side } from '../contract/manifests.ts';
+import { sequence, sortBy16Bits } from './counting-sort.ts';
 import { noSide } from './duplicates.ts';
 import type { SampleTable } from './sample-table.ts';
 
@@ -36,6 +37,7 @@ export function findNearDuplicates(
   if (hashes.count === 0) return undefined;
   const list: NearPair[] = [];
   let pairs = 0;
+  const shown = (row: number) => ({ id: table.id(row), side: sides[side[row]!]! });
 
   /** Counts the pairs of two hashes' rows, or of one's, that lie on different sides. */
   function take(a: number, b: number, distance: number): void {
@@ -47,18 +49,16 @@ export function findNearDuplicates(
       for (const other of others) {
         if (list.length === mostListed) return;
         if (side[one]! >= side[other]! && (a === b || side[one] === side[other])) continue;
-        const images = [one, other].map((row) => ({
-          id: table.id(row),
-          side: sides[side[row]!]!,
-        }));
-        list.push({ distance, images });
+        list.push({ distance, images: [shown(one), shown(other)] });
       }
     }
   }
 
   const { count, upper, lower, sidesOf } = hashes;
   const bandOf = (hash: number, band: number): number => bandIn(upper[hash]!, lower[hash]!, band);
-  for (let hash = 0; hash < count; hash += 1) take(hash, hash, 0);
+  for (let hash = 0; hash < count; hash += 1) {
+    if (!isOneSide(sidesOf[hash]!)) take(hash, hash, 0);
+  }
   for (let band = 0; band < bands; band += 1) {
     const order = sortBy16Bits(sequence(count), (hash) => bandOf(hash, band));
     for (let first = 0, next = 0; first < count; first = next) {
@@ -68,8 +68,7 @@ export function findNearDuplicates(
         const a = order[i]!;
         for (let j = i + 1; j < next; j += 1) {
           const b = order[j]!;
-          const both = sidesOf[a]! | sidesOf[b]!;
-          if ((both & (both - 1)) === 0) continue; // all on one side
+          if (isOneSide(sidesOf[a]! | sidesOf[b]!)) continue;
           const distance = bitsIn(upper[a]! ^ upper[b]!) + bitsIn(lower[a]! ^ lower[b]!);
           if (distance > maxDistance) continue;
           let shared = 0; // the first band in which they are equal: there the pair counts
@@ -107,8 +106,10 @@ function distinctHashes(table: SampleTable, rows: Uint32Array, side: Uint8Array)
   const firstRow = new Uint32Array(order.length + 1);
   const sidesOf = new Uint8Array(order.length);
   let count = 0;
-  for (const [at, row] of order.entries()) {
-    const [high, low] = [table.phashUpper(row), table.phashLower(row)];
+  for (let at = 0; at < order.length; at += 1) {
+    const row = order[at]!;
+    const high = table.phashUpper(row);
+    const low = table.phashLower(row);
     if (count === 0 || upper[count - 1] !== high || lower[count - 1] !== low) {
       upper[count] = high;
       lower[count] = low;
@@ -128,6 +129,9 @@ function distinctHashes(table: SampleTable, rows: Uint32Array, side: Uint8Array)
   };
 }
 
+/** Whether one bit is set. */
+const isOneSide = (onSides: number): boolean => (onSides & (onSides - 1)) === 0;
+
 /** 16 of the 64 bits, every fourth: neighbours say much the same of an image, and would fill few values. */
 function bandIn(upper: number, lower: number, band: number): number {
   return (everyFourth(upper >>> band) << 8) | everyFourth(lower >>> band);
@@ -145,20 +149,4 @@ function bitsIn(number: number): number {
   let bits = number - ((number >>> 1) & 0x55555555);
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
   return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
-}
-
-const sequence = (count: number): Uint32Array =>
-  Uint32Array.from({ length: count }, (_, index) => index);
-
-/** A stable counting sort. */
-function sortBy16Bits(
-  items: Uint32Array,
-  keyOf: (item: number) => number,
-): Uint32Array<ArrayBuffer> {
-  const start = new Uint32Array(2 ** 16 + 1);
-  for (const item of items) start[keyOf(item) + 1]! += 1;
-  for (let key = 0; key < 2 ** 16; key += 1) start[key + 1]! += start[key]!;
-  const sorted = new Uint32Array(items.length);
-  for (const item of items) sorted[start[keyOf(item)]!++] = item;
-  return sorted;
 }

@@ -4,6 +4,7 @@
  */
 import { sides } from '../contract/manifests.ts';
 import type { Side } from '../contract/manifests.ts';
+import { sequence, sortBy16Bits } from './counting-sort.ts';
 import type { Sample } from './sample-list.ts';
 
 export interface SampleTable {
@@ -54,6 +55,9 @@ export function createSampleTable(capacity: number): SampleTable {
   const startOf = (row: number): number =>
     contents.readUIntBE(row * contentBytes, 6) * 16 + (contents[row * contentBytes + 6]! >> 4);
   const idAt = (row: number): Buffer => ids.subarray(idEnd[row], idEnd[row + 1]);
+
+  const compare = (a: number, b: number): number =>
+    Buffer.compare(contentAt(a), contentAt(b)) || Buffer.compare(idAt(a), idAt(b));
 
   function fileNumber(name: string): number {
     let number = fileNumbers.get(name);
@@ -107,14 +111,15 @@ export function createSampleTable(capacity: number): SampleTable {
     place: (row) => startOf(row) / 2 ** 52,
     isSameContent: (a, b) => startOf(a) === startOf(b) && contentAt(a).equals(contentAt(b)),
     byContent() {
-      const start = Float64Array.from({ length: count }, (_, row) => startOf(row));
-      const rows = Uint32Array.from({ length: count }, (_, row) => row);
-      rows.sort(
-        (a, b) =>
-          start[a]! - start[b]! ||
-          Buffer.compare(contentAt(a), contentAt(b)) ||
-          Buffer.compare(idAt(a), idAt(b)),
-      );
+      const bits = (row: number, byte: number): number =>
+        contents.readUInt16BE(row * contentBytes + byte);
+      const lowerBits = sortBy16Bits(sequence(count), (row) => bits(row, 2));
+      const rows = sortBy16Bits(lowerBits, (row) => bits(row, 0));
+      const start = (at: number): number => contents.readUInt32BE(rows[at]! * contentBytes);
+      for (let first = 0, next = 0; first < count; first = next) {
+        while (next < count && start(next) === start(first)) next += 1;
+        if (next - first > 1) rows.subarray(first, next).sort(compare);
+      }
       return rows;
     },
     hasPhash: (row) => phashed[row] === 1,
