@@ -119,7 +119,7 @@ export async function writeReport(
     { name: 'report.html', bytes: Buffer.from(html) },
     { name: 'metrics.json', bytes: Buffer.from(`${JSON.stringify(metrics, null, 1)}\n`) },
   ]);
-  const { manifest } = await commitManifest(store, runResultKey(run), runResultManifestSchema, {
+  const result = {
     version: 1,
     generation: 0,
     kind: 'result',
@@ -129,6 +129,11 @@ export async function writeReport(
     predictions: request.predictions,
     model: stateDigest(best),
     checkpoint: trained.best.checkpoint,
+  } as const;
+  // What is there may be of an execution that was reset: the later one's stands.
+  await commitManifest(store, runResultKey(run), runResultManifestSchema, result, {
+    signal,
+    suffices: () => false,
   });
   const bundle = best.files.find(({ name }) => name.startsWith(`${bundleName}.index`))!;
   return {
@@ -141,7 +146,7 @@ export async function writeReport(
     testTop5: metrics.top5,
     testLoss: metrics.loss,
     example: exampleOf(pick),
-    reportKey: manifest.files.find(({ name }) => name === 'report.html')!.key,
+    reportKey: files.find(({ name }) => name === 'report.html')!.key,
     predictionsKeys: sealed.files.map(({ key }) => key),
     modelPrefix: bundle.key.replace(/\.index$/, ''),
     modelDigest: stateDigest(best),
