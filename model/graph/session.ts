@@ -1,5 +1,6 @@
 /** Runs graphs: the only loader of TensorFlow. A session keeps the variables of its graph between calls. */
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeSavedModel } from './proto.ts';
@@ -11,7 +12,6 @@ import type { Tensor } from './tensor.ts';
 // Read when the library loads. oneDNN's kernels are 2 to 7 times faster than those it replaces.
 process.env['TF_ENABLE_ONEDNN_OPTS'] = '1';
 process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
-const tf = await import('@tensorflow/tfjs-node-gpu');
 
 /** A value to feed: bytes are handed over without a copy, and must stay as they are until the call returns. */
 export type Feed =
@@ -35,6 +35,7 @@ interface Binding {
   readonly TF_UINT8: number;
   readonly TF_STRING: number;
   readonly TF_Version: string;
+  isUsingGpuDevice(): boolean;
   createTensor(shape: readonly number[], dtype: number, data: unknown): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): Value;
@@ -48,8 +49,10 @@ interface Binding {
   ): { id: number }[];
 }
 
-const backend = tf.backend() as unknown as { binding: Binding; isUsingGpuDevice: boolean };
-const { binding } = backend;
+// tfjs itself stays out: nothing of it is used, and it would hold 60 MB.
+const binding = createRequire(import.meta.url)(
+  '@tensorflow/tfjs-node-gpu/lib/napi-v8/tfjs_binding.node',
+) as Binding;
 const dtypes = {
   float32: binding.TF_FLOAT,
   int32: binding.TF_INT32,
@@ -58,7 +61,7 @@ const dtypes = {
 };
 
 export const tensorflowVersion: string = binding.TF_Version;
-export const usesGpu: boolean = backend.isUsingGpuDevice;
+export const usesGpu: boolean = binding.isUsingGpuDevice();
 
 /** Loads a finished graph. */
 export function openSession(
