@@ -116,10 +116,12 @@ export function layersOn(
     kernel: Tensor,
     bias: Tensor | undefined,
     { size, stride = 1 }: ConvShape,
-  ): Tensor => {
-    const y = conv2d(graph, x, kernel, { stride, border: (size - 1) / 2 });
-    return bias ? biasAdd(graph, y, cast(graph, bias, compute)) : y;
-  };
+  ): Tensor =>
+    conv2d(graph, x, kernel, {
+      stride,
+      border: (size - 1) / 2,
+      bias: bias && cast(graph, bias, compute),
+    });
 
   /** A variable in the compute type that holds `value`, as it was when `folded.updates` last ran. */
   const fold = (name: string, value: () => Tensor): Tensor => {

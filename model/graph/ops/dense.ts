@@ -6,37 +6,34 @@ import { plainReshape } from './elementwise.ts';
 
 /** x [B, N] * kernel [N, M] -> [B, M] */
 export function matMul(graph: Graph, x: Tensor, kernel: Tensor): Tensor {
-  const product = (
-    a: Tensor,
-    b: Tensor,
-    transposeA: boolean,
-    transposeB: boolean,
-    like: Pick<Tensor, 'dtype' | 'shape'>,
-  ) =>
-    graph.addOne(
-      'MatMul',
-      [a, b],
-      {
-        T: { type: x.dtype },
-        transpose_a: { bool: transposeA },
-        transpose_b: { bool: transposeB },
-      },
-      like,
-    );
-  const y = product(x, kernel, false, false, {
-    dtype: x.dtype,
-    shape: [x.shape[0]!, staticSize(kernel, 1)],
-  });
+  const y = plainMatMul(graph, x, kernel);
   graph.record({
     op: 'MatMul',
     inputs: [x, kernel],
     outputs: [y],
     gradient: ([d], [wantsX, wantsKernel]) => [
-      wantsX ? product(d!, kernel, false, true, x) : undefined,
-      wantsKernel ? product(x, d!, true, false, kernel) : undefined,
+      wantsX ? plainMatMul(graph, d!, kernel, 'b') : undefined,
+      wantsKernel ? plainMatMul(graph, x, d!, 'a') : undefined,
     ],
   });
   return y;
+}
+
+/** a * b, one of them transposed or neither, for tensors that nothing is differentiated through. */
+export function plainMatMul(graph: Graph, a: Tensor, b: Tensor, transposed?: 'a' | 'b'): Tensor {
+  return graph.addOne(
+    'MatMul',
+    [a, b],
+    {
+      T: { type: a.dtype },
+      transpose_a: { bool: transposed === 'a' },
+      transpose_b: { bool: transposed === 'b' },
+    },
+    {
+      dtype: a.dtype,
+      shape: [a.shape[transposed === 'a' ? 1 : 0]!, b.shape[transposed === 'b' ? 0 : 1]!],
+    },
+  );
 }
 
 /** x [.., C] + bias [C] */
@@ -67,11 +64,6 @@ function sumRows(graph: Graph, d: Tensor, bias: Tensor): Tensor {
     { T, Index: { type: 'int32' } },
     { dtype: d.dtype, shape: [null, 1] },
   );
-  const sum = graph.addOne(
-    'MatMul',
-    [graph.addOne('OnesLike', [column], { T }, column), rows],
-    { T, transpose_a: { bool: true }, transpose_b: { bool: false } },
-    { dtype: d.dtype, shape: [1, staticSize(bias, 0)] },
-  );
-  return plainReshape(graph, sum, bias.shape);
+  const ones = graph.addOne('OnesLike', [column], { T }, column);
+  return plainReshape(graph, plainMatMul(graph, ones, rows, 'a'), bias.shape);
 }

@@ -2,6 +2,7 @@
 import type { Graph } from '../graph.ts';
 import { staticSize } from '../tensor.ts';
 import type { DType, Tensor } from '../tensor.ts';
+import { plainMatMul } from './dense.ts';
 import { plainReshape } from './elementwise.ts';
 
 /** Whether it is slower for maps of `given` x `given` and a kernel of `size` x `size`, as measured at stride 1. */
@@ -21,21 +22,16 @@ export function kernelGradientByTaps(
   d: Tensor,
   border: number,
 ): Tensor {
-  const { dtype } = x;
-  const [taps, channels, filters] = [0, 2, 3].map((axis) => staticSize(kernel, axis));
-  const reaches = Array.from({ length: taps! }, (_, tap) =>
+  const reaches = Array.from({ length: staticSize(kernel, 0) }, (_, tap) =>
     reachOf(tap - border, staticSize(x, 1), staticSize(d, 1)),
   );
   const products = reaches.flatMap((vertical) =>
     reaches.map((horizontal) =>
-      graph.addOne(
-        'MatMul',
-        [
-          pixels(graph, x, vertical.read, horizontal.read),
-          pixels(graph, d, vertical.given, horizontal.given),
-        ],
-        { T: { type: dtype }, transpose_a: { bool: true }, transpose_b: { bool: false } },
-        { dtype, shape: [channels!, filters!] },
+      plainMatMul(
+        graph,
+        pixels(graph, x, vertical.read, horizontal.read),
+        pixels(graph, d, vertical.given, horizontal.given),
+        'a',
       ),
     ),
   );

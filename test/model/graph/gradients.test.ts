@@ -54,6 +54,19 @@ const cases: Case[] = [
     build: (graph, [x, kernel]) => conv2d(graph, x!, kernel!, { stride: 1, border: 1 }),
   },
   {
+    name: 'conv2d, of 3 px: a kernel of 5x5 meets them from each place',
+    shapes: [
+      [2, 3, 3, 2],
+      [5, 5, 2, 3],
+    ],
+    build: (graph, [x, kernel]) => conv2d(graph, x!, kernel!, { stride: 1, border: 2 }),
+  },
+  {
+    name: 'conv2d with a bias, as a matrix product',
+    shapes: [[2, 3, 3, 2], [1, 1, 2, 3], [3]],
+    build: (graph, [x, kernel, bias]) => conv2d(graph, x!, kernel!, { stride: 1, border: 0, bias }),
+  },
+  {
     name: 'conv2d, stride 2',
     shapes: [
       [2, 6, 6, 2],
