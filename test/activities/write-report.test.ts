@@ -45,7 +45,14 @@ async function writeSet(digest: string, name: string, bytes: Uint8Array): Promis
   const files = await writeData(store, `stages/${digest}/data/a/`, [{ name, bytes }]);
   await commitManifest(store, stageManifestKey(digest), shardSetManifestSchema, {
     ...{ version: 1, generation: 0, kind: 'shards', attempt: 'a', operation: 'test' },
-    ...{ digest, inputs: [testSet], parameters: {}, classes: inputs.classes, samples: 1, files },
+    ...{
+      digest,
+      inputs: [testSet],
+      parameters: {},
+      classes: [...inputs.classes],
+      samples: 1,
+      files,
+    },
     shards: files.map((file) => ({ ...file, samples: 1, labelCounts: [1, 0] })),
   });
 }
