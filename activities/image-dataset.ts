@@ -63,6 +63,7 @@ export async function commitImageDataset(
       classes,
       samples: parts.reduce((sum, { images }) => sum + images, 0),
       samplesByClass: classes.map((name) => counts.get(name)!),
+      setAside: parts.reduce((sum, { rejected }) => sum + rejected, 0),
     },
   );
   return manifest;

@@ -45,6 +45,8 @@ export interface IngestedDataset {
   /** Those that are taken, in the dataset's order. */
   readonly classes: readonly string[];
   readonly samples: number;
+  /** Images that can't be used: the dataset's `rejected.jsonl` names them. */
+  readonly setAside?: number | undefined;
 }
 
 /** A dataset with a name: its digest is known before the download, whoever of several has it. */
@@ -171,7 +173,16 @@ async function ingestAny(
       if (there) return there;
     }
     const dataset = await location.read({
-      images: (images) => ingestImages(services, images, { source, maxBadImages }, step),
+      images: async (images): Promise<IngestedDataset> => {
+        const asked = { source, maxBadImages };
+        const { digest, classes, samples, setAside } = await ingestImages(
+          services,
+          images,
+          asked,
+          step,
+        );
+        return { digest, classes, samples, setAside };
+      },
       cifar: async (bytes) =>
         storeDataset(services, source, await readCifarArchive(Readable.from(bytes)), step),
     });
@@ -182,7 +193,7 @@ async function ingestAny(
       dataset: dataset.digest,
     };
     await movePointer(services.store, pointerKey, sourcePointerSchema, () => pointer);
-    return { digest: dataset.digest, classes: dataset.classes, samples: dataset.samples };
+    return dataset;
   } finally {
     location.close();
   }
@@ -232,7 +243,9 @@ async function readDataset(
   const there = await intact(() =>
     readManifest(store, key, datasetManifestSchema, { deep: true, signal }),
   );
-  return there && { digest, classes: there.classes, samples: there.samples };
+  if (!there) return undefined;
+  const { classes, samples, setAside } = there;
+  return { digest, classes, samples, ...(setAside !== undefined && { setAside }) };
 }
 
 interface HashedFile {

@@ -57,6 +57,8 @@ export const datasetManifestSchema = z.strictObject({
   samples: natural,
   /** Samples of each class, in the order of `classes`. */
   samplesByClass: z.array(natural),
+  /** Images that can't be used, named in `rejected.jsonl` with the reason. */
+  setAside: natural.optional(),
 });
 
 export const sides = ['train', 'validation', 'test'] as const;

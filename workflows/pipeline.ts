@@ -35,9 +35,11 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
       digest: takeover?.inputs.dataset,
       classes: config.dataset.classes,
     });
+    const aside = dataset.setAside ? [`${dataset.setAside} broken images set aside`] : [];
+    if (aside.length > 0) progress.note('ingest', aside.join());
     if (takeover || config.model.weights === 'none') return { dataset, taken: null };
     const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
-    progress.note('ingest', weightsNote(taken));
+    progress.note('ingest', [...aside, weightsNote(taken)].join('; '));
     return { dataset, taken };
   });
   const weights = takeover

@@ -21,7 +21,9 @@ import { sha256 } from '../../data/digest.ts';
 import { readManifest } from '../../storage/commit.ts';
 import { TransientStorageError } from '../../storage/store.ts';
 import { madeImage } from '../data/support.ts';
+import { tarOf } from '../data/archives.ts';
 import { keysOf, openTestServices, testStep } from '../support/data-services.ts';
+import { madePhotos } from '../support/images.ts';
 
 const batch = Buffer.concat([0, 1, 1].map((label, n) => encodeCifarRecord(label, madeImage(n))));
 const classes = ['cat', 'dog'];
@@ -178,6 +180,24 @@ test('a source that says it has not changed is not downloaded again, one that sa
     served.set(path, { body: await archiveOf(classes, bytes), ...(etag && { etag }) });
     assert.equal((await ingest(origin + path)).samples, 6);
   }
+});
+
+test('images are taken in by their source, and not read again while it has not changed', async () => {
+  const photos = await madePhotos(classes, 3);
+  const entries = [...photos].map(([name, bytes]) => ({ name, bytes }));
+  const broken = { name: 'pets/cat/broken.jpg', bytes: 'no image' };
+  served.set('/photos', { body: await tarOf(...entries, broken), etag: '"v1"' });
+  const source = `${origin}/photos`;
+  const taken = { classes, samples: 6, setAside: 1 };
+  for (const maxBadImages of [0.5, 0.5]) {
+    const dataset = await ingestDataset(services, { source, maxBadImages }, testStep());
+    assert.deepEqual(dataset, { digest: dataset.digest, ...taken });
+  }
+  assert.deepEqual(downloads, ['/photos']);
+  await assert.rejects(
+    ingest(source),
+    /^InvalidData: dataset\.source: .*has 1 of 7 images that can't/,
+  );
 });
 
 test('runs that ask for one source at a time download it once', async () => {
