@@ -26,7 +26,7 @@ export async function writeShard(
     const samples = await readSamples(services, dataset, rows, step.signal, async (row, bytes) => ({
       id: row.id,
       label: row.label,
-      ...(await decodeSample(dataset.encoding, bytes, imageSize)),
+      ...(await decodeSample(dataset.encoding, bytes, imageSize, side)),
     }));
     const name = `${side}-${String(part).padStart(5, '0')}.tfrecord`;
     return { name, ...encodeShard(samples, split.classes.length) };

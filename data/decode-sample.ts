@@ -1,7 +1,7 @@
 /** A dataset's image, in whatever encoding it is kept, to what a base shard holds. */
-import { NightshiftError } from '../contract/failures.ts';
-import type { Encoding } from '../contract/manifests.ts';
+import type { Encoding, Side } from '../contract/manifests.ts';
 import { cifarImageSize, decodePlanes } from './cifar-records.ts';
+import { decodeImage } from './decode.ts';
 import { resizeImage } from './resize.ts';
 
 /** uint8 [height, width, 3] */
@@ -15,6 +15,7 @@ export async function decodeSample(
   encoding: Encoding,
   bytes: Uint8Array,
   imageSize: number,
+  side: Side,
 ): Promise<DecodedImage> {
   switch (encoding) {
     case 'planes': {
@@ -22,6 +23,6 @@ export async function decodeSample(
       return { image, height: imageSize, width: imageSize };
     }
     case 'file':
-      throw new NightshiftError('InvalidData', 'image files are not decoded yet');
+      return decodeImage(bytes, imageSize, side);
   }
 }
