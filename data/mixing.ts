@@ -3,6 +3,7 @@
  * timm's: one share and one box for all of a batch, the share of cutmix that of the box as it was cut.
  */
 import type { AugmentConfig } from '../contract/config.ts';
+import { exp, ln } from './exponential.ts';
 import { permutation, purposes, randomStream } from './random.ts';
 import type { RandomStream } from './random.ts';
 
@@ -58,19 +59,16 @@ export function unmixed(images: number, size: number): Mixing {
   return { partners, weights: new Float32Array(size * size).fill(1), kept: 1 };
 }
 
-/**
- * From Beta(alpha, alpha): by Jöhnk's method below 1, else by rejection from the uniform. Rounded, so
- * that the last bits of a power, which the language does not fix, do not matter.
- */
+/** From Beta(alpha, alpha): by Jöhnk's method below 1, else by rejection from the uniform. */
 function drawShare(alpha: number, stream: RandomStream): number {
   for (;;) {
     const [u, v] = [aboveZero(stream), aboveZero(stream)];
-    const [x, y] = [u ** (1 / alpha), v ** (1 / alpha)];
-    if (alpha < 1 && x + y <= 1) return rounded(x / (x + y));
-    if (alpha >= 1 && v <= (4 * u * (1 - u)) ** (alpha - 1)) return rounded(u);
+    const [x, y] = [power(u, 1 / alpha), power(v, 1 / alpha)];
+    if (alpha < 1 && x + y <= 1) return x / (x + y);
+    if (alpha >= 1 && v <= power(4 * u * (1 - u), alpha - 1)) return u;
   }
 }
 
 const aboveZero = (stream: RandomStream): number => (stream.uint32() + 0.5) / 2 ** 32;
 
-const rounded = (share: number): number => Math.round(share * 2 ** 16) / 2 ** 16;
+const power = (base: number, exponent: number): number => exp(exponent * ln(base));
