@@ -24,7 +24,7 @@ export async function writeShard(
 ): Promise<void> {
   const { store } = services;
   const { stage, part } = input;
-  const { side, imageSize } = stage;
+  const { side } = stage;
   const directory = await mkdtemp(join(services.scratch, 'base-'));
   try {
     await makePart(store, input, step, async () => {
@@ -33,7 +33,7 @@ export async function writeShard(
       const rows = await readRows(store, split.files, side, planned);
       const key = stageManifestKey(split.dataset);
       const dataset = await required(store, key, datasetManifestSchema);
-      const samples = decoded(services, dataset, rows, imageSize, step.signal);
+      const samples = decoded(services, dataset, rows, stage, step.signal);
       const name = `${side}-${String(part).padStart(5, '0')}.tfrecord`;
       const path = join(directory, name);
       return { name, path, ...(await writeShardFile(path, samples, split.classes.length)) };
@@ -47,7 +47,7 @@ async function* decoded(
   services: DataServices,
   dataset: DatasetManifest,
   rows: readonly Sample[],
-  imageSize: number,
+  { imageSize, side }: BaseShards,
   signal: AbortSignal,
 ): AsyncGenerator<ShardSample> {
   const group = Math.ceil(groupBytes / (imageSize ** 2 * 3));
