@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { partManifestKey, stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import {
+  datasetManifestSchema,
   partManifestSchema,
   shardSetManifestSchema,
   splitManifestSchema,
@@ -51,10 +52,11 @@ export async function describeStage(
   switch (stage.kind) {
     case 'base': {
       const { split, side, imageSize } = stage;
-      const { classes, samples } = await readSplit(store, split);
+      const { dataset, classes, samples } = await readSplit(store, split);
       const shardBytes = baseShardBytes(stage, samples[side]);
+      const decoding = await decodingOf(store, dataset);
       return {
-        ...identify('base-shards/1', { side, imageSize, shardBytes }, [split]),
+        ...identify('base-shards/1', { side, imageSize, shardBytes, ...decoding }, [split]),
         classes,
         samples: samples[side],
         parts: planBaseShards(stage, samples[side]).length,
@@ -94,6 +96,14 @@ export async function describeStage(
       };
     }
   }
+}
+
+/** What the pixels of image files follow from besides; it is loaded where there are any. */
+async function decodingOf(store: ObjectStore, dataset: string): Promise<{ decoder?: string }> {
+  const { encoding } = await required(store, stageManifestKey(dataset), datasetManifestSchema);
+  if (encoding === 'planes') return {};
+  const { decoder } = await import('../data/decode.ts');
+  return { decoder };
 }
 
 /** The shards a base stage is cut into. */
