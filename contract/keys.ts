@@ -14,11 +14,17 @@ export const stageDataPrefix = (digest: string, attempt: string): string =>
 /** What is known of a source address: its ETag, length and date, and the digest it had. A mutable pointer. */
 export const sourcePointerKey = (addressDigest: string): string => `sources/${addressDigest}.json`;
 
+/** All runs. */
+export const runsPrefix = 'runs/';
+
 /** A run's own folder; `run` is its workflow's first execution run id. */
-export const runPrefix = (run: string): string => `runs/${run}/`;
+export const runPrefix = (run: string): string => `${runsPrefix}${run}/`;
 
 /** The run as its workflow has it. A mutable pointer. */
 export const runRecordKey = (run: string): string => `${runPrefix(run)}run.json`;
+
+/** Whether a key is that of a run's record. */
+export const isRunRecordKey = (key: string): boolean => /^runs\/[^/]+\/run\.json$/.test(key);
 
 /** Which run a workflow's id stands for, by the id's digest. A mutable pointer. */
 export const runNameKey = (workflowIdDigest: string): string => `names/${workflowIdDigest}.json`;

@@ -1,5 +1,12 @@
 /** The record of a run in the store: what its workflow knows, for the run that goes on from it. */
-import { runNameKey, runPrefix, runRecordKey, stepOfCheckpointKey } from '../contract/keys.ts';
+import {
+  isRunRecordKey,
+  runNameKey,
+  runPrefix,
+  runRecordKey,
+  runsPrefix,
+  stepOfCheckpointKey,
+} from '../contract/keys.ts';
 import { checkpointManifestSchema, runNameSchema, runRecordSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest, StoredRunRecord } from '../contract/manifests.ts';
 import type { RunRecord } from '../contract/stages.ts';
@@ -53,14 +60,45 @@ export async function readRunRecord(
   return recordFromCheckpoints(store, run, options);
 }
 
-/** A run's id by its workflow's; any other name is taken for the run's own. */
+/**
+ * A run's id by its workflow's; any other name is taken for the run's own. A pointer that is damaged
+ * or lost is made anew from the runs' records.
+ */
 export async function runCalled(
   store: ObjectStore,
   name: string,
   options: CallOptions = {},
 ): Promise<string> {
   const key = runNameKey(digestOf(name));
-  return (await readPointer(store, key, runNameSchema, options))?.run ?? name;
+  const pointer = await readPointer(store, key, runNameSchema, options).catch(ifDamaged);
+  if (pointer) return pointer.run;
+  for await (const _ of store.list(runPrefix(name), options)) return name;
+  const run = await newestRunOf(store, name, options);
+  if (run === undefined) return name;
+  await movePointer(
+    store,
+    key,
+    runNameSchema,
+    (current) => (current ? undefined : { workflowId: name, run }),
+    options,
+  );
+  return run;
+}
+
+/** The run whose record names this workflow; of several the newest. */
+async function newestRunOf(
+  store: ObjectStore,
+  workflowId: string,
+  options: CallOptions,
+): Promise<string | undefined> {
+  let newest: StoredRunRecord | undefined;
+  for await (const { key } of store.list(runsPrefix, options)) {
+    if (!isRunRecordKey(key)) continue;
+    const record = await readPointer(store, key, runRecordSchema, options).catch(ifDamaged);
+    if (record?.workflowId !== workflowId) continue;
+    if (!newest || record.execution.at > newest.execution.at) newest = record;
+  }
+  return newest?.run;
 }
 
 /** What the newest manifest that can be read says of its run. */

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { resolveConfig } from '../../activities/resolve-config.ts';
 import type { ResolvedConfig } from '../../activities/resolve-config.ts';
-import { runRecordKey } from '../../contract/keys.ts';
+import { runNameKey, runRecordKey } from '../../contract/keys.ts';
 import { planTraining } from '../../contract/plan.ts';
 import type { ValidatedState } from '../../contract/stages.ts';
 import type { Decision } from '../../contract/timeline.ts';
+import { digestOf } from '../../data/digest.ts';
 import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
 import { checkpointAt, commitCheckpoint, manifestKeyOf } from '../../model/checkpoint.ts';
 import { pruneCheckpoints } from '../../model/retention.ts';
@@ -123,6 +124,18 @@ test('a record that is damaged or lost is made up for by the newest checkpoint',
   assert.deepEqual(damaged.takeover.timeline, timeline);
   await store.delete([runRecordKey(inputs.run)]);
   assert.deepEqual(await resolve({ resumeFrom: inputs.run }), damaged);
+});
+
+test('a name that is damaged or lost is made anew from the records of the runs', async () => {
+  const known = await resolve({ resumeFrom: 'nightly' });
+  const key = runNameKey(digestOf('nightly'));
+  const { bytes } = await store.get(key);
+  await flip(key);
+  assert.deepEqual(await resolve({ resumeFrom: 'nightly' }), known);
+  assert.deepEqual((await store.get(key)).bytes, bytes);
+  await store.delete([key]);
+  assert.deepEqual(await resolve({ resumeFrom: 'nightly' }), known);
+  assert.deepEqual((await store.get(key)).bytes, bytes);
 });
 
 test('from an earlier step, what came after it is left behind', async () => {
