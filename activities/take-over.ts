@@ -54,6 +54,11 @@ export async function takeOver(
     record.validations.filter((one) => origin && one.step <= reached),
     { signal },
   );
+  // A rule that changed decides nothing of what has been.
+  const plateauFrom =
+    digestOf(inputs.config.training.plateau ?? null) === digestOf(config.training.plateau ?? null)
+      ? inputs.plateauFrom
+      : reached;
   // What was validated beyond the state, and whose weights are lost, is so again: it may be the best.
   const lost = validations.find((one) => one.step > origin!.step && one.checkpoint === null);
   return {
@@ -64,6 +69,7 @@ export async function takeOver(
     forkedFrom: forked
       ? { lineage: origin.lineage, step: origin.step }
       : (inputs.forkedFrom ?? null),
+    ...(origin && plateauFrom !== undefined && { plateauFrom }),
     step: origin ? (lost?.step ?? reached) : 0,
     inputs,
     timeline: timeline.filter(({ fromStep }) => origin && fromStep <= reached),

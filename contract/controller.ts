@@ -27,12 +27,28 @@ export type ControllerState = z.infer<typeof controllerStateSchema>;
 
 const initial: ControllerState = { best: null, patience: 0, learningRateFactor: 1 };
 
-/** The state after these validations, in the order of their steps. */
+/** Where a rule begins that another run did not have: the last step before, and the factor decided by then. */
+export interface RuleBegin {
+  readonly step: number;
+  readonly learningRateFactor: number;
+}
+
+/** The state after these validations, in the order of their steps; without `begin` the rule holds for all. */
 export function controllerAfter(
   validations: readonly Measured[],
   plateau: PlateauRule | undefined,
+  begin: RuleBegin = { step: 0, learningRateFactor: 1 },
 ): ControllerState {
-  return validations.reduce((state, validation) => advance(state, validation, plateau), initial);
+  const after = (
+    state: ControllerState,
+    among: readonly Measured[],
+    rule: PlateauRule | undefined,
+  ): ControllerState => among.reduce((so, validation) => advance(so, validation, rule), state);
+  const { step: from, learningRateFactor } = begin;
+  const before = validations.filter(({ step }) => step <= from);
+  const since = validations.filter(({ step }) => step > from);
+  const { best } = after(initial, before, undefined);
+  return after({ best, patience: 0, learningRateFactor }, since, plateau);
 }
 
 function advance(

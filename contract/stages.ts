@@ -120,6 +120,8 @@ export const trainingInputsSchema = z.strictObject({
   origin: checkpointReferenceSchema.exactOptional(),
   /** Where the way of this run's states parts from that of another: its settings are others from there on. */
   forkedFrom: checkpointReferenceSchema.omit({ run: true }).exactOptional(),
+  /** The step after which `training.plateau` decides: what came before was decided by another run's. */
+  plateauFrom: natural.exactOptional(),
 });
 export type TrainingInputs = z.infer<typeof trainingInputsSchema>;
 
@@ -189,6 +191,8 @@ export interface Takeover {
   /** Whether its settings are others from there on. */
   readonly forked: boolean;
   readonly forkedFrom: TrainingInputs['forkedFrom'] | null;
+  /** The step after which `training.plateau` decides, where it was another before. */
+  readonly plateauFrom?: number;
   /**
    * The step it had reached, or the first one whose validated weights are lost: what lies between
    * the state and this is trained again, as it was.

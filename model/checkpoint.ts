@@ -16,7 +16,7 @@ import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
-import { decisionsBefore } from '../contract/timeline.ts';
+import { decided, decisionsBefore } from '../contract/timeline.ts';
 import type { Decision } from '../contract/timeline.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { DamagedObject } from '../storage/store.ts';
@@ -177,7 +177,10 @@ export async function commitCheckpoint(
     inputs,
     timeline: decisionsBefore(timeline, step),
     validations: before,
-    controller: controllerAfter(before, inputs.config.training.plateau),
+    controller: controllerAfter(before, inputs.config.training.plateau, {
+      step: inputs.plateauFrom ?? 0,
+      learningRateFactor: decided(timeline, 'learningRateFactor', inputs.plateauFrom ?? 0) ?? 1,
+    }),
     conventions: conventionsOf(inputs),
     pruned: false,
   });

@@ -24,6 +24,8 @@ export interface Course {
 export function openCourse(
   { plateau }: Pick<TrainingConfig, 'plateau'>,
   begin: {
+    /** The step after which `plateau` decides. */
+    readonly plateauFrom: number;
     readonly timeline: readonly Decision[];
     readonly validations: readonly ValidatedState[];
   },
@@ -50,8 +52,13 @@ export function openCourse(
       if (validations.some(({ step }) => step === state.step)) return;
       validations = [...validations, state].toSorted((a, b) => a.step - b.step);
       const { step: fromStep } = state;
-      const { learningRateFactor } = controllerAfter(validations, plateau);
-      const before = decided(timeline, 'learningRateFactor', fromStep) ?? 1;
+      if (fromStep <= begin.plateauFrom) return;
+      const factorAt = (step: number): number => decided(timeline, 'learningRateFactor', step) ?? 1;
+      const { learningRateFactor } = controllerAfter(validations, plateau, {
+        step: begin.plateauFrom,
+        learningRateFactor: factorAt(begin.plateauFrom),
+      });
+      const before = factorAt(fromStep);
       if (learningRateFactor !== before) decide({ fromStep, learningRateFactor });
     },
     lost(step) {

@@ -81,6 +81,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     samples: split.samples.train,
     ...(takeover?.origin && { origin: takeover.origin }),
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
+    ...(takeover?.plateauFrom !== undefined && { plateauFrom: takeover.plateauFrom }),
   };
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
   const training = await progress.stage('train', async () =>

@@ -40,6 +40,7 @@ export async function train(
   if (firstStep < plan.steps) epochs.prepare(position(plan, firstStep).epoch);
   const numerics = await numericsLater;
   const course = openCourse(config.training, {
+    plateauFrom: inputs.plateauFrom ?? 0,
     timeline: timelineAtStart(config, numerics, takeover),
     validations: takeover?.validations ?? [],
   });

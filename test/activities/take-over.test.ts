@@ -169,6 +169,18 @@ test('settings that say nothing of the bits do not fork it', async () => {
   assert.deepEqual(takeover.changes, ['training.sliceSeconds: 600 -> 5']);
 });
 
+test('a plateau that is another decides from there on, and for whoever goes on with that run', async () => {
+  const changed = { resumeFrom: 'nightly', training: { plateau: { patience: 1 } } };
+  const { config, takeover } = await resolve(changed);
+  assert.deepEqual([takeover?.forked, takeover?.plateauFrom], [false, 30]);
+  await writeRunRecord(store, {
+    ...{ run: inputs.run, workflowId: 'nightly', execution: { id: 'b', at: 2, revision: 0 } },
+    ...{ preset: 'quickstart', inputs: { ...inputs, config, plateauFrom: 15 } },
+    ...{ timeline, validations, step: 30 },
+  });
+  assert.equal((await resolve({ resumeFrom: 'nightly' })).takeover?.plateauFrom, 15);
+});
+
 test('a validated state whose weights were let go of is no best state any more', async () => {
   await pruneCheckpoints(store, inputs, timeline, { newest: 1, steps: [] });
   const { takeover } = await resolve({ resumeFrom: 'nightly' });
