@@ -105,7 +105,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
       ),
     ),
   )
-    .option('--kills <count>', 'how many', parseCount, 20)
+    .option('--kills <count>', `how many, at most ${mostKills}`, parseKills, 20)
     .option('--seed <seed>', 'another plan of kills', parseSeed, 0)
     .action(async (options: VerifyResumeOptions) => {
       const { verifyResume } = await import('./verify-resume.ts');
@@ -145,6 +145,15 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
       const { resume } = await import('./resume.ts');
       end(await resume(cli, run, options));
     });
+}
+
+/** Each takes seconds: so many take a night. */
+const mostKills = 1_000;
+
+function parseKills(text: string): number {
+  const kills = parseCount(text);
+  if (kills <= mostKills) return kills;
+  throw new InvalidArgumentError(`Expected at most ${mostKills}.`);
 }
 
 function parseSeed(text: string): number {

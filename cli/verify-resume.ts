@@ -1,21 +1,23 @@
 /** `nightshift verify-resume`: trains undisturbed and again under kills, and compares the two to the last bit. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { exitCodes, printJson, printLine } from './cli.ts';
+import { isAbsolute, join } from 'node:path';
+import { checkInput } from './check-input.ts';
+import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { describeInput, inputOf } from './input.ts';
 import type { InputOptions, RunInput } from './input.ts';
 import { onInterrupt } from './interrupt.ts';
+import { findShortfalls } from './verification/account.ts';
 import type { Account } from './verification/account.ts';
 import { findDifferences } from './verification/compare.ts';
 import { planKills } from './verification/plan.ts';
-import { runTrial } from './verification/trial.ts';
+import { InputRefused, runTrial } from './verification/trial.ts';
 import type { Trial, TrialSettings } from './verification/trial.ts';
 import { duration } from './view/format.ts';
 import { openRenderer } from './view/renderer.ts';
 import type { Renderer } from './view/renderer.ts';
-import { costSentence, verificationLines } from './view/verification.ts';
+import { costSentence, isProof, verificationLines } from './view/verification.ts';
 import type { Verification, VerifiedRun } from './view/verification.ts';
 
 export interface VerifyResumeOptions extends Pick<InputOptions, 'source' | 'set'> {
@@ -36,8 +38,12 @@ export const workload = {
   },
 } satisfies RunInput;
 
+/** Throws `CommandError` for an input that can't be trained on, as far as it can be told without servers, before any is up. */
 export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Promise<ExitCode> {
   const { json = false } = options;
+  const input = inputOf(options, cli.cwd, workload);
+  checkInput(input);
+  await checkSource(options.source, input);
   const folder = await mkdtemp(join(tmpdir(), `nightshift-verify-${process.pid}-`));
   let renderer = openRenderer(cli, json);
   /** Another run: what was said of the one before is no news of this one. */
@@ -52,9 +58,9 @@ export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Prom
   });
   let keep = false;
   try {
-    const found = await verify(cli, options, { folder, nextView, signal: interruption.signal });
+    const found = await verify(input, options, { folder, nextView, signal: interruption.signal });
     renderer.end();
-    keep = found.differences.length > 0;
+    keep = !isProof(found);
     const verification = keep ? { ...found, folder } : found;
     if (json) printJson(cli.out, verification);
     else for (const line of verificationLines(verification, cli.colors)) printLine(cli.out, line);
@@ -62,13 +68,24 @@ export async function verifyResume(cli: Cli, options: VerifyResumeOptions): Prom
   } catch (error) {
     renderer.end();
     if (interruption.signal.aborted) return exitCodes.interrupted;
-    keep = true;
-    renderer.note(`Servers' data and logs of the trial: ${folder}`);
+    keep = !(error instanceof InputRefused);
+    if (keep) renderer.note(`Servers' data and logs of the trial: ${folder}`);
     throw error;
   } finally {
     if (!keep) await rm(folder, { recursive: true, force: true });
     interruption.dispose();
   }
+}
+
+/** Throws `CommandError` where a path leads to no file. */
+async function checkSource(given: string | undefined, { dataset }: RunInput): Promise<void> {
+  const { source } = dataset as { readonly source: string };
+  if (!isAbsolute(source)) return;
+  await access(source).catch((error: Error) => {
+    throw new CommandError(
+      `--source ${given ?? source}: can't be read (${error.message}); give the path of an archive, or leave it out for cifar10.`,
+    );
+  });
 }
 
 interface Surroundings {
@@ -79,11 +96,10 @@ interface Surroundings {
 
 /** Each of the two runs in servers of its own: neither can find what the other made. */
 async function verify(
-  { cwd }: Cli,
-  options: VerifyResumeOptions,
+  input: RunInput,
+  { kills: planned, seed }: VerifyResumeOptions,
   { folder, nextView, signal }: Surroundings,
 ): Promise<Verification> {
-  const input = inputOf(options, cwd, workload);
   let renderer = nextView();
   const trial = (run: string, how: Partial<TrialSettings>): Promise<Trial> =>
     runTrial({
@@ -94,7 +110,6 @@ async function verify(
   renderer.note(`Trains twice with ${describeInput(input)}: first undisturbed`);
   const undisturbed = await trial('undisturbed', {});
 
-  const { kills: planned, seed } = options;
   renderer = nextView();
   const kills = planKills(planned, undisturbed.result.steps, seed);
   renderer.note(
@@ -118,6 +133,7 @@ async function verify(
     samples: undisturbed.trace.train.length,
     epochs: undisturbed.trace.ledger.length / undisturbed.trace.train.length,
     differences: findDifferences(undisturbed.trace, killed.trace),
+    shortfalls: findShortfalls(killed.costs, planned, undisturbed.intervalSteps),
   };
 }
 

@@ -28,6 +28,26 @@ export interface Account {
   killed(kill: { target: Target; signal: Signal }, at: number, orphans: readonly number[]): void;
 }
 
+/** What a proof under so many planned kills falls short of, a sentence each; empty: of nothing. */
+export function findShortfalls(
+  costs: readonly KillCost[],
+  planned: number,
+  intervalSteps: number,
+): string[] {
+  if (costs.length === 0) {
+    return [
+      `kills: the run had ended before the first of ${planned}; train for longer, as with --set training.epochs=32`,
+    ];
+  }
+  return costs.flatMap(({ target, signal, atStep, lostSteps }, index) =>
+    lostSteps > intervalSteps
+      ? [
+          `kill ${index + 1}, ${target} by ${signal} after step ${atStep}: ${lostSteps} steps lost, more than one interval of ${intervalSteps}`,
+        ]
+      : [],
+  );
+}
+
 export function openAccount(): Account {
   const lastOf = new Map<number, number>();
   const costs: KillCost[] = [];

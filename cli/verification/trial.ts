@@ -1,6 +1,7 @@
 /** One training from its start to its end in servers of its own, undisturbed or under a plan of kills. */
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FailureType } from '../../contract/failures.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import { stageManifestKey } from '../../contract/keys.ts';
 import { splitManifestSchema } from '../../contract/manifests.ts';
@@ -44,6 +45,11 @@ export interface Trial {
   readonly costs: readonly KillCost[];
 }
 
+const ofInput: readonly string[] = ['InvalidConfig', 'InvalidData'] satisfies FailureType[];
+
+/** The input can't be trained on, whatever becomes of the servers. */
+export class InputRefused extends CommandError {}
+
 /** One idles: it takes over. */
 const gpuWorkers = 2;
 /** Shorter than a step. */
@@ -74,7 +80,11 @@ export async function runTrial(settings: TrialSettings): Promise<Trial> {
       signal.throwIfAborted();
       if (outcome?.status !== 'completed') {
         const why = outcome?.status === 'failed' ? `: ${outcome.type}: ${outcome.message}` : '';
-        throw new CommandError(`Run ${run} did not come to its end${why}`, exitCodes.failed);
+        const message = `Run ${run} did not come to its end${why}`;
+        if (outcome?.status === 'failed' && ofInput.includes(outcome.type)) {
+          throw new InputRefused(message);
+        }
+        throw new CommandError(message, exitCodes.failed);
       }
       const seconds = (performance.now() - startedAt) / 1000;
       const { result } = outcome;

@@ -16,9 +16,15 @@ export interface Verification {
   readonly epochs: number;
   /** A sentence each. */
   readonly differences: readonly string[];
-  /** Where everything lies, when something differed. */
+  /** What was promised and not kept beside the bits, a sentence each. */
+  readonly shortfalls: readonly string[];
+  /** Where everything lies, when it is no proof. */
   readonly folder?: string;
 }
+
+/** Whether kills were seen to change nothing, and to cost no more than they may. */
+export const isProof = ({ differences, shortfalls }: Verification): boolean =>
+  differences.length === 0 && shortfalls.length === 0;
 
 export interface VerifiedRun {
   readonly run: string;
@@ -71,22 +77,23 @@ const secondsLater = (seconds: number | undefined): string =>
 
 function verdictLines(verification: Verification, colors: Colors): string[] {
   const { undisturbed, costs, planned, intervalSteps, samples, epochs } = verification;
-  const { differences, folder } = verification;
+  const { differences, shortfalls, folder } = verification;
   const lost = Math.max(0, ...costs.map(({ lostSteps }) => lostSteps));
   const kills = costs.length === 1 ? '1 kill' : `${costs.length} kills`;
   const left = planned - costs.length;
+  const verdict = differences.length > 0 ? 'Not the same' : 'The same bits, but no proof,';
   return [
     `At most ${count(lost)} steps were lost by a kill; one interval is ${count(intervalSteps)}.`,
     ...(left > 0 ? [colors.yellow(`The run had ended before ${left} more could come.`)] : []),
-    ...(differences.length === 0
+    ...(isProof(verification)
       ? [
           colors.green(
             `The same to the last bit after ${kills}: final weights ${short(undisturbed.finalDigest)}, best weights ${short(undisturbed.modelDigest)}, the loss of each of ${count(undisturbed.steps)} steps, and each of ${count(samples)} training samples once an epoch for ${epochs} epochs, in the same order.`,
           ),
         ]
       : [
-          colors.red(`Not the same after ${kills}:`),
-          ...differences.map((difference) => colors.red(`  ${difference}`)),
+          colors.red(`${verdict} after ${kills}:`),
+          ...[...differences, ...shortfalls].map((problem) => colors.red(`  ${problem}`)),
           `Servers' data and logs of both runs: ${folder}`,
         ]),
   ];

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -44,6 +45,20 @@ test('bad usage ends with 2 and a sentence', async (t) => {
     assert.equal(code, 2, args.join(' '));
     assert.match(err, sentence);
   }
+});
+
+test('a proof that can not be made is refused before servers start, and leaves no folder', async (t) => {
+  for (const [args, sentence] of [
+    [['--kills', '1001'], /Expected at most 1000/],
+    [['--set', 'training.epocs=3'], /training\.epocs: 3: there is no such key/],
+    [['--source', './none.tar.gz'], /--source \.\/none\.tar\.gz: can't be read \(ENOENT/],
+  ] as const) {
+    const { code, err } = await run(t, 'verify-resume', ...args);
+    assert.equal(code, 2, err);
+    assert.match(err, sentence);
+  }
+  const folder = `nightshift-verify-${process.pid}-`;
+  assert.ok(!(await readdir(tmpdir())).some((name) => name.startsWith(folder)));
 });
 
 test('a server that is named but does not answer ends with 1 and its address', async (t) => {

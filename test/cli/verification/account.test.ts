@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openAccount } from '../../../cli/verification/account.ts';
+import { findShortfalls, openAccount } from '../../../cli/verification/account.ts';
 import type { Account } from '../../../cli/verification/account.ts';
 
 const kill = { target: 'gpu worker', signal: 'SIGKILL' } as const;
@@ -63,4 +63,16 @@ test('a kill after the last step costs nothing', () => {
   const account = accountAfter(10);
   account.killed(kill, 10_500, [first]);
   assert.deepEqual(account.costs, [{ ...kill, atStep: 10, lostSteps: 0 }]);
+});
+
+test('a kill may cost one interval, and no step more', () => {
+  const cost = { ...kill, atStep: 40 };
+  assert.deepEqual(findShortfalls([{ ...cost, lostSteps: 16 }], 2, 16), []);
+  assert.deepEqual(findShortfalls([{ ...cost, lostSteps: 17 }], 2, 16), [
+    'kill 1, gpu worker by SIGKILL after step 40: 17 steps lost, more than one interval of 16',
+  ]);
+});
+
+test('a plan of kills of which none came is said to be none', () => {
+  assert.match(findShortfalls([], 3, 16)[0]!, /^kills: the run had ended before the first of 3;/);
 });

@@ -20,6 +20,7 @@ const verification: Verification = {
   samples: 720,
   epochs: 16,
   differences: [],
+  shortfalls: [],
 };
 
 test('each kill is a row, and the end says that all was the same', () => {
@@ -41,6 +42,15 @@ test('what differs is said, with the folder of both runs', () => {
     'Not the same after 2 kills:',
     '  losses: of 1,368 steps undisturbed, of 1,367 under kills',
     "Servers' data and logs of both runs: /tmp/x",
+  ]);
+});
+
+test('steps lost beyond the interval are no proof, though the bits are the same', () => {
+  const shortfalls = ['kill 1: 20 steps lost'];
+  const lines = verificationLines({ ...verification, shortfalls, folder: '/tmp/x' }, noColors);
+  assert.deepEqual(lines.slice(-3, -1), [
+    'The same bits, but no proof, after 2 kills:',
+    '  kill 1: 20 steps lost',
   ]);
 });
 
