@@ -1,7 +1,7 @@
 /** Parses a run's input and fills every gap: a wrong key, value or combination ends the run at once. */
 import { z } from 'zod';
 import type { Config } from '../contract/config.ts';
-import { parseOver, parseOverPreset } from '../contract/parse-config.ts';
+import { overlay, parseOver, parseOverPreset } from '../contract/parse-config.ts';
 import type { ParsedConfig } from '../contract/parse-config.ts';
 import { defaultPreset } from '../contract/presets.ts';
 import type { Takeover } from '../contract/stages.ts';
@@ -20,8 +20,9 @@ export interface ResolvedConfig {
 
 /**
  * `input`: nothing, or `{ preset?, ...any part of the configuration }`, or with `resumeFrom` (a run,
- * by either of its ids, or `{ run, step }`) in the place of `preset`: what is left out comes from
- * that run. Throws `InvalidConfig` with a line a problem.
+ * by either of its ids, or `{ run, step, input }`) in the place of `preset`: what is left out comes
+ * from that run. One that the store does not know, since it never began to train, is begun anew by
+ * the `input` it was started with. Throws `InvalidConfig` with a line a problem.
  */
 export async function resolveConfig(
   { store }: Pick<DataServices, 'store'>,
@@ -40,6 +41,9 @@ export async function resolveConfig(
     }
     const place = parseResumeFrom(resumeFrom);
     const record = await readRunRecord(store, place.run, { signal });
+    if (!record && place.input && place.step === undefined) {
+      return resolveConfig({ store }, overlay(place.input, own), { signal });
+    }
     if (!record)
       throw invalid([`resumeFrom: no run ${JSON.stringify(place.run)} is in this bucket`]);
     const config = configOf(parseOver(record.inputs.config, own));
@@ -51,12 +55,14 @@ export async function resolveConfig(
   return { preset: name as string, config };
 }
 
-const resumeFromSchema = z.union([
-  z.string().min(1),
-  z.strictObject({ run: z.string().min(1), step: z.int().min(1).optional() }),
-]);
+const placeSchema = z.strictObject({
+  run: z.string().min(1),
+  step: z.int().min(1).optional(),
+  input: z.record(z.string(), z.unknown()).optional(),
+});
+const resumeFromSchema = z.union([z.string().min(1), placeSchema]);
 
-function parseResumeFrom(value: unknown): { run: string; step?: number | undefined } {
+function parseResumeFrom(value: unknown): z.infer<typeof placeSchema> {
   const parsed = resumeFromSchema.safeParse(value);
   if (!parsed.success) {
     const shown = JSON.stringify(value);

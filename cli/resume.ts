@@ -6,7 +6,7 @@ import type { Servers } from './connect.ts';
 import { inputOf } from './input.ts';
 import type { InputOptions } from './input.ts';
 import { newestToResume } from './newest-run.ts';
-import type { RunDescription } from './runs.ts';
+import type { RunDescription, Runs } from './runs.ts';
 import { watchOn } from './watch.ts';
 
 export interface ResumeOptions extends Pick<InputOptions, 'set'> {
@@ -70,7 +70,10 @@ async function goOn(
       `Run ${id} is completed: going on with it gives the same model again. --set forks it with other settings, --step from an earlier state.`,
     );
   }
-  const resumeFrom = step === undefined ? id : { run: id, step };
+  // The store knows a run once it trains; before, only Temporal knows what it was to be.
+  const isInStore = !before || (await hasTrained(runs, id));
+  const place = isInStore ? id : { run: id, input: await runs.input(id) };
+  const resumeFrom = step === undefined ? place : { run: id, step };
   const input = { ...inputOf({ ...(set && { set }) }, cli.cwd), resumeFrom };
   const name = resumedName(id, new Date());
   if (await runs.start(name, input)) return name;
@@ -78,6 +81,11 @@ async function goOn(
     `A run ${name} was started in this very second; try again for another one.`,
     exitCodes.failed,
   );
+}
+
+async function hasTrained(runs: Runs, id: string): Promise<boolean> {
+  const progress = await runs.progress(id).catch(() => undefined);
+  return progress?.training !== undefined;
 }
 
 async function describeIfThere({ runs }: Servers, id: string): Promise<RunDescription | undefined> {

@@ -94,6 +94,8 @@ export interface Runs {
   describe(id: string): Promise<RunDescription>;
   /** What the run says of itself; needs a worker, so it fails more often than the others. */
   progress(id: string): Promise<RunProgress>;
+  /** What the run was started with. */
+  input(id: string): Promise<RunInput>;
   /** How a closed run ended. */
   outcome(id: string): Promise<Outcome>;
   /** Throws `CommandError` when the run has ended; so do the calls below. */
@@ -167,6 +169,12 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     },
     describe: (id) => look(id),
     progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
+    input: (id) =>
+      ask(id, async () => {
+        const { events } = await client.workflow.getHandle(id).fetchHistory();
+        const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+        return (input && defaultPayloadConverter.fromPayload<RunInput | null>(input)) ?? {};
+      }),
     outcome: (id) =>
       ask(id, async () => {
         try {

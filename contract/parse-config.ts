@@ -83,7 +83,7 @@ function* conflictsOf(config: Config): Generator<string> {
  * `own` laid over `base`, key by key. What has another `name` (an optimizer) is another thing:
  * nothing of the base's fits it.
  */
-function overlay(base: unknown, own: unknown): unknown {
+export function overlay(base: unknown, own: unknown): unknown {
   if (!isRecord(base) || !isRecord(own)) return own === undefined ? base : own;
   if (own['name'] !== undefined && own['name'] !== base['name']) return own;
   const keys = new Set([...Object.keys(base), ...Object.keys(own)]);

@@ -67,7 +67,7 @@ export function pageLine({ page }: Place): string[] {
 }
 
 const goOn = ({ run }: Place): string =>
-  `\`npx nightshift resume ${run}\` goes on from its last checkpoint.`;
+  `\`npx nightshift resume ${run}\` goes on from its last checkpoint, or begins anew where there is none.`;
 
 /** What to do next, by what went wrong. */
 const remedies: Partial<Record<FailureType, string>> = {

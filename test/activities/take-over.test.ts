@@ -197,6 +197,17 @@ test('a run without any checkpoint gives its configuration, and begins anew', as
   assert.deepEqual([takeover?.origin, takeover?.step, takeover?.timeline], [null, 0, []]);
 });
 
+test('a run that never began to train begins by its own input, with what is laid over it', async () => {
+  const input = { preset: 'article', training: { epochs: 3, optimizer: { name: 'sgd' } } };
+  const resumeFrom = { run: 'weekly', input };
+  const { preset, config, takeover } = await resolve({ resumeFrom, training: { epochs: 4 } });
+  assert.deepEqual([preset, takeover, config.training.epochs], ['article', undefined, 4]);
+  assert.equal(config.training.optimizer.name, 'sgd');
+  // One of a run that was to go on with another goes on with that.
+  const again = await resolve({ resumeFrom: { run: 'w', input: { resumeFrom: 'nightly' } } });
+  assert.equal(again.takeover?.step, 30);
+});
+
 test('what can not be gone on with is refused', async () => {
   assert.match(
     await problemOf({ resumeFrom: 'nightly', seed: 5 }),

@@ -59,7 +59,7 @@ test('a failure of no known type says how to go on', () => {
   const outcome = { status: 'failed', type: 'TimeoutFailure', message: 'timed out' } as const;
   assert.deepEqual(outcomeLines(outcome, { run: 'quickstart-1', cwd: '/' }, noColors), [
     'The run failed: TimeoutFailure: timed out',
-    'Once the cause is gone: `npx nightshift resume quickstart-1` goes on from its last checkpoint.',
+    'Once the cause is gone: `npx nightshift resume quickstart-1` goes on from its last checkpoint, or begins anew where there is none.',
   ]);
 });
 

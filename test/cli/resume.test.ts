@@ -21,7 +21,7 @@ async function openServer(
   { outcome, ...change }: Partial<RunProgress> & { outcome?: Outcome } = {},
 ) {
   const { cli, out } = await openClone(t);
-  const progress = progressAt('train', {}, change);
+  const progress = progressAt('train', {}, { training: trainingAtStep400, ...change });
   const runs = fakeRuns({ progress, historyLength: 1, ...(outcome && { outcome }) });
   await runs.start('nightly', {});
   const open = () => Promise.resolve(fakeStack(cli.root, runs));
@@ -76,6 +76,17 @@ test('a failed run is taken over by a new one, named after it', async (t) => {
   assert.match(name ?? '', /^nightly-resumed-\d{8}-\d{6}$/);
   assert.deepEqual(input, { resumeFrom: 'nightly' });
   assert.match(out.text(), /Run nightly-resumed-\S+ goes on with nightly: http.+\nWatch it with/);
+});
+
+test('a run that ended before it trained is begun anew by what it was started with', async (t) => {
+  const { runs, resume: goOn } = await openServer(t, { outcome: failed });
+  await runs.start('early', { preset: 'article' });
+  runs.state.progress = progressAt('ingest');
+  await goOn('early', { set: [{ path: ['training', 'epochs'], value: 9 }] });
+  assert.deepEqual([...runs.started.values()].at(-1), {
+    resumeFrom: { run: 'early', input: { preset: 'article' } },
+    training: { epochs: 9 },
+  });
 });
 
 test('a run that was resumed before keeps its first name', async (t) => {

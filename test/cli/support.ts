@@ -146,6 +146,7 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
         runs.queries++;
         return runs.state.progress;
       }),
+    input: (id) => find(id, () => runs.started.get(id)!),
     outcome: (id) =>
       find(id, () => {
         if (!runs.state.outcome) throw new Error('the run has not ended');
