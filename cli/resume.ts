@@ -1,4 +1,5 @@
 /** `nightshift resume`: goes on with a run that is paused, crashed, failed, cancelled or lost, or forks one. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect, pageOf } from './connect.ts';
@@ -17,6 +18,10 @@ export interface ResumeOptions extends Pick<InputOptions, 'set'> {
   readonly json?: boolean;
 }
 
+/** Every byte of the state is read, at a gigabyte in seconds. */
+const configureMs = 60_000;
+const lookAgainMs = 200;
+
 /** `named`: the run's name, or its id in the store for one that Temporal has lost; without it, the newest. */
 export async function resume(
   cli: Cli,
@@ -30,6 +35,7 @@ export async function resume(
     const id = named ?? (await newestToResume(servers.runs));
     const before = await describeIfThere(servers, id);
     const run = await goOn(cli, servers, id, before, options);
+    const isTakenUp = wait || (await isConfigured(servers.runs, run));
     const page = pageOf(servers, run);
     if (json) printJson(cli.out, { run, resumedFrom: id, ...(page && { page }) });
     else {
@@ -38,6 +44,8 @@ export async function resume(
         cli.out,
         `${same ? `Run ${run} goes on` : `Run ${run} goes on with ${id}`}${page ? `: ${page}` : ''}`,
       );
+      if (!isTakenUp)
+        printLine(cli.out, 'No worker has looked at it yet: it may still be refused.');
       if (!wait) printLine(cli.out, `Watch it with \`npx nightshift watch ${run}\`.`);
     }
     return wait ? await watchOn(cli, servers, run, json) : exitCodes.ok;
@@ -81,6 +89,31 @@ async function goOn(
     `A run ${name} was started in this very second; try again for another one.`,
     exitCodes.failed,
   );
+}
+
+/**
+ * Waits until a worker has found what the run goes on from; false when none has for a while. Throws
+ * `CommandError` when it is refused: no such run or step, settings that can't be.
+ */
+async function isConfigured(runs: Runs, id: string): Promise<boolean> {
+  const until = Date.now() + configureMs;
+  while (Date.now() < until) {
+    const { status } = await runs.describe(id);
+    if (status !== 'running') {
+      const outcome = await runs.outcome(id);
+      if (outcome.status !== 'failed') return true;
+      const { type, message } = outcome;
+      throw new CommandError(
+        `Run ${id} failed: ${type}: ${message}`,
+        type === 'InvalidConfig' ? exitCodes.usage : exitCodes.failed,
+      );
+    }
+    const progress = await runs.progress(id).catch(() => undefined);
+    const configure = progress?.stages.find(({ name }) => name === 'configure');
+    if (configure?.status === 'done') return true;
+    await sleep(lookAgainMs);
+  }
+  return false;
 }
 
 async function hasTrained(runs: Runs, id: string): Promise<boolean> {

@@ -24,6 +24,12 @@ async function openServer(
   const progress = progressAt('train', {}, { training: trainingAtStep400, ...change });
   const runs = fakeRuns({ progress, historyLength: 1, ...(outcome && { outcome }) });
   await runs.start('nightly', {});
+  // The run that goes on from one that has ended goes on.
+  const describe = runs.describe.bind(runs);
+  runs.describe = async (id) => {
+    const found = await describe(id);
+    return id.includes('-resumed-') ? { ...found, status: 'running' } : found;
+  };
   const open = () => Promise.resolve(fakeStack(cli.root, runs));
   return {
     ...{ runs, out },
@@ -76,6 +82,19 @@ test('a failed run is taken over by a new one, named after it', async (t) => {
   assert.match(name ?? '', /^nightly-resumed-\d{8}-\d{6}$/);
   assert.deepEqual(input, { resumeFrom: 'nightly' });
   assert.match(out.text(), /Run nightly-resumed-\S+ goes on with nightly: http.+\nWatch it with/);
+});
+
+test('what a worker refuses is not said to go on, but why it can not', async (t) => {
+  const message = 'resumeFrom: no run "lost" is in this bucket';
+  const refused = { status: 'failed', type: 'InvalidConfig', message } as const;
+  const { runs, out, resume: goOn } = await openServer(t);
+  const describe = runs.describe.bind(runs);
+  runs.describe = async (id) => ({ ...(await describe(id)), status: 'failed' });
+  runs.outcome = () => Promise.resolve(refused);
+  await assert.rejects(goOn('lost'), {
+    message: /failed: InvalidConfig: resumeFrom: no run "lost"/,
+  });
+  assert.equal(out.text(), '');
 });
 
 test('a run that ended before it trained is begun anew by what it was started with', async (t) => {
