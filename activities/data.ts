@@ -3,7 +3,7 @@ import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../con
 import { adoptStates } from './adopt-states.ts';
 import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
-import { durable } from './durable.ts';
+import { durableIn } from './durable.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
 import { ingestWeights, remakeWeights } from './ingest-weights.ts';
@@ -22,6 +22,7 @@ import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
 
 export function dataActivities(services: DataServices) {
+  const durable = durableIn(services.scratch);
   return {
     resolveConfig: (input?: unknown) => durable((step) => resolveConfig(services, input, step)),
     ingestDataset: (input: IngestInput) => durable((step) => ingestDataset(services, input, step)),

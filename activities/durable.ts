@@ -1,5 +1,6 @@
 /** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import { mkdir } from 'node:fs/promises';
 import { failureTypeOf, isToBeMended, isWorthRetrying } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
@@ -35,6 +36,15 @@ export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
     clearInterval(timer);
   }
 }
+
+/** As above, in a worker whose scratch folder is made again should someone have removed it. */
+export const durableIn =
+  (scratch: string) =>
+  <T>(body: (step: Step) => Promise<T>): Promise<T> =>
+    durable(async (step) => {
+      await mkdir(scratch, { recursive: true });
+      return body(step);
+    });
 
 /** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
 function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {

@@ -1,6 +1,6 @@
 /** The activities of a model worker: what runs in its trainer. */
 import type { PartInput, Predictions, TrainStepsInput } from '../contract/stages.ts';
-import { durable } from './durable.ts';
+import { durableIn } from './durable.ts';
 import { handBack } from './hand-back.ts';
 import { predictShard } from './predict-shard.ts';
 import { resolveNumerics } from './resolve-numerics.ts';
@@ -9,6 +9,7 @@ import type { ModelServices } from './services.ts';
 import { trainSteps } from './train-steps.ts';
 
 export function modelActivities(services: ModelServices) {
+  const durable = durableIn(services.scratch);
   return {
     resolveNumerics: (input: ResolveNumericsInput) =>
       durable((step) => resolveNumerics(services, input, step)),

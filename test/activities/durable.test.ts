@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { programOf } from '../../activities/train-steps.ts';
-import { durable } from '../../activities/durable.ts';
+import { durable, durableIn } from '../../activities/durable.ts';
 import { NightshiftError, fewTries } from '../../contract/failures.ts';
 import { startTrainer } from '../../model/trainer-client.ts';
 import { StorageAccessError } from '../../storage/store.ts';
@@ -40,6 +40,16 @@ test('expired credentials are not tried again, and the message has their cause',
 test('a full disk is waited for, however long', async () => {
   const failure = await failureOf(new Error('ENOSPC: no space left on device, write'), 1_000);
   assert.deepEqual([failure.type, failure.nonRetryable], ['Unavailable', false]);
+});
+
+test('a scratch folder that was removed while the worker lives is made again', async (t) => {
+  const state = await mkdtemp(join(tmpdir(), 'nightshift-state-'));
+  t.after(() => rm(state, { recursive: true }));
+  const scratch = join(state, 'scratch', '1-worker');
+  const made = await new MockActivityEnvironment().run(() =>
+    durableIn(scratch)(() => mkdtemp(join(scratch, 'augment-'))),
+  );
+  assert.match(made as string, /scratch\/1-worker\/augment-/);
 });
 
 test('what the workflow must mend first is not tried as it is', async () => {
