@@ -1,7 +1,14 @@
 /** One durable step: heartbeats while it works, cancellation as an AbortSignal, and errors as typed failures. */
 import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
-import { mkdir } from 'node:fs/promises';
-import { failureTypeOf, isToBeMended, isWorthRetrying } from '../contract/failures.ts';
+import { mkdir, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  NightshiftError,
+  failureTypeOf,
+  isToBeMended,
+  isWorthRetrying,
+  roomWanted,
+} from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { heartbeatTimeoutMs } from '../contract/timing.ts';
 
@@ -37,14 +44,31 @@ export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
   }
 }
 
-/** As above, in a worker whose scratch folder is made again should someone have removed it. */
+/**
+ * As above, in a worker whose scratch folder is made again should someone have removed it. A full
+ * disk is said to be one, with what is free.
+ */
 export const durableIn =
   (scratch: string) =>
   <T>(body: (step: Step) => Promise<T>): Promise<T> =>
     durable(async (step) => {
-      await mkdir(scratch, { recursive: true });
-      return body(step);
+      try {
+        await mkdir(scratch, { recursive: true });
+        return await body(step);
+      } catch (error) {
+        const told = error instanceof Error ? roomWanted(error.message) : undefined;
+        throw told === undefined ? error : await fullDisk(scratch, told, error);
+      }
     });
+
+async function fullDisk(scratch: string, told: string, cause: unknown): Promise<NightshiftError> {
+  const { bavail, bsize } = await statfs(dirname(scratch));
+  return new NightshiftError(
+    'Unavailable',
+    `the disk is full: ${Math.floor((bavail * bsize) / 1e6)} MB are free for ${scratch}, which lies in the folder that NIGHTSHIFT_STATE names. Make room there: the run waits, and goes on by itself. (${told})`,
+    { details: (cause as { details?: unknown }).details },
+  );
+}
 
 /** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
 function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {

@@ -57,6 +57,10 @@ export function failureTypeNamed(name: string | null | undefined): FailureType {
 /** As Node and TensorFlow put it when the machine has run out of what others may give back. */
 const shortage = /^(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|No space left on device/;
 
+/** What a message says of a full disk, without all that TensorFlow says around it; undefined: nothing. */
+export const roomWanted = (message: string): string | undefined =>
+  /^(?:ENOSPC|EDQUOT)\b[^\n]*|[^\s;]+; No space left on device/.exec(message)?.[0];
+
 /** As TensorFlow, C++ and Node put it when there is no memory left. */
 const noMemory =
   /OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|allocation failed|could not allocate/i;

@@ -52,6 +52,21 @@ test('a scratch folder that was removed while the worker lives is made again', a
   assert.match(made as string, /scratch\/1-worker\/augment-/);
 });
 
+test('a full disk is said to be one, with what is free, where, and that the run waits', async (t) => {
+  const state = await mkdtemp(join(tmpdir(), 'nightshift-state-'));
+  t.after(() => rm(state, { recursive: true }));
+  const scratch = join(state, 'scratch');
+  const told = '/s/variables.data-00000-of-00001; No space left on device';
+  const tensorflow = `Session fail to run with error: ${told}\n\t [[{{node save}}]]\nHint: OOM`;
+  const failure: unknown = await new MockActivityEnvironment()
+    .run(() => durableIn(scratch)(() => Promise.reject(new Error(tensorflow))))
+    .catch((error: unknown) => error);
+  assert.ok(failure instanceof ApplicationFailure);
+  assert.equal(failure.type, 'Unavailable');
+  assert.match(failure.message, /^the disk is full: \d+ MB are free for .+NIGHTSHIFT_STATE/);
+  assert.ok(failure.message.endsWith(`the run waits, and goes on by itself. (${told})`));
+});
+
 test('what the workflow must mend first is not tried as it is', async () => {
   const failure = await failureOf(
     new NightshiftError('ShardsMissing', 'not whole', { details: { epoch: 2 } }),
