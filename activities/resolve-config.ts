@@ -44,8 +44,11 @@ export async function resolveConfig(
     if (!record && place.input && place.step === undefined) {
       return resolveConfig({ store }, overlay(place.input, own), { signal });
     }
-    if (!record)
-      throw invalid([`resumeFrom: no run ${JSON.stringify(place.run)} is in this bucket`]);
+    if (!record) {
+      throw invalid([
+        `resumeFrom: no run ${JSON.stringify(place.run)} is in bucket ${store.bucket}: give a run's name or id as 'nightshift list' shows it, of one whose workers store in this bucket (NIGHTSHIFT_BUCKET)`,
+      ]);
+    }
     const config = configOf(parseOver(record.inputs.config, own));
     const takeover = await takeOver(store, record, config, { step: place.step, signal });
     return { preset: record.preset, config, takeover };

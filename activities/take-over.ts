@@ -85,21 +85,23 @@ async function newestState(
   { step, signal }: TakeoverPlace,
 ): Promise<CheckpointReference | null> {
   const upTo = step ?? Number.MAX_SAFE_INTEGER;
-  const usable: number[] = [];
   const warn = ({ step: damaged }: CheckpointReference, { message }: Error): void =>
     log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`);
-  for await (const manifest of checkpointsDownFrom(store, inputs, timeline, upTo, warn, {
-    deep: true,
-    signal,
-  })) {
-    const { lineage } = manifest;
-    if (step === undefined || manifest.step === step) return { run, lineage, step: manifest.step };
-    usable.push(manifest.step);
+  const downFrom = (from: number, deep: boolean) =>
+    checkpointsDownFrom(store, inputs, timeline, from, warn, { deep, signal });
+  for await (const { lineage, step: newest } of downFrom(upTo, true)) {
+    if (step === undefined || newest === step) return { run, lineage, step: newest };
+    break;
   }
   if (step === undefined) return inputs.origin ?? null;
-  const there = usable.length > 0 ? usable.join(', ') : 'none';
+  const whole: number[] = [];
+  for await (const manifest of downFrom(Number.MAX_SAFE_INTEGER, false)) whole.push(manifest.step);
   throw invalid([
-    `resumeFrom.step: run ${workflowId} has no whole checkpoint of step ${step}; at or below it there are: ${there}`,
+    `resumeFrom.step: run ${workflowId} has no whole checkpoint of step ${step}: ${
+      whole.length > 0
+        ? `give one of those it has: ${whole.join(', ')} (training.keepCheckpoints says how many stay)`
+        : 'it has none at all; leave the step out to begin anew'
+    }`,
   ]);
 }
 

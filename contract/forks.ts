@@ -44,12 +44,17 @@ const unsafe: readonly UnsafeChange[] = [
   { keys: /^model\.(?!dropout$|batchNormMomentum$)/, reason: 'the state is of this network' },
   { keys: /^training\.batchSize$/, reason: 'the place in the epoch is counted in it' },
   {
-    keys: /^training\.optimizer\.(name|centered)$/,
+    keys: /^training\.optimizer\.name$/,
     reason: "the state holds this optimizer's slots",
   },
   {
+    keys: /^training\.optimizer\.centered$/,
+    when: isOfSameOptimizer,
+    reason: 'the state has a slot for it, or none',
+  },
+  {
     keys: /^training\.optimizer\.momentum$/,
-    when: (before, after) => (before === 0) !== (after === 0),
+    when: (before, after) => isOfSameOptimizer(before, after) && (before === 0) !== (after === 0),
     reason: 'the state has a slot for it, or none',
   },
   {
@@ -58,6 +63,11 @@ const unsafe: readonly UnsafeChange[] = [
     reason: 'the state has averages, or none',
   },
 ];
+
+/** A key that another optimizer does not have is no setting that anyone changed. */
+function isOfSameOptimizer(before: unknown, after: unknown): boolean {
+  return before !== undefined && after !== undefined;
+}
 
 /** A line for each change that is refused: the key, both values, and why. */
 export function refusedChanges(changes: readonly ConfigChange[]): string[] {

@@ -27,7 +27,7 @@ export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): st
     case 'failed':
       return [
         colors.red(`The run failed: ${outcome.type}: ${outcome.message}`),
-        remedies[outcome.type as FailureType] ?? `Once the cause is gone: ${goOn(place)}`,
+        ...remedyLines(outcome, place),
         ...pageLine(place),
       ];
   }
@@ -68,6 +68,14 @@ export function pageLine({ page }: Place): string[] {
 
 const goOn = ({ run }: Place): string =>
   `\`npx nightshift resume ${run}\` goes on from its last checkpoint, or begins anew where there is none.`;
+
+/** A run that can't be gone on with: the problem itself says what to give instead. */
+const isOfResumeFrom = (problem: string): boolean => problem.startsWith('resumeFrom');
+
+function remedyLines(outcome: Extract<Outcome, { status: 'failed' }>, place: Place): string[] {
+  if (outcome.problems?.every(isOfResumeFrom)) return [];
+  return [remedies[outcome.type as FailureType] ?? `Once the cause is gone: ${goOn(place)}`];
+}
 
 /** What to do next, by what went wrong. */
 const remedies: Partial<Record<FailureType, string>> = {

@@ -219,9 +219,12 @@ test('what can not be gone on with is refused', async () => {
   );
   assert.match(
     await problemOf({ resumeFrom: { run: 'nightly', step: 25 } }),
-    /no whole checkpoint of step 25; at or below it there are: 20, 10/,
+    /no whole checkpoint of step 25: give one of those it has: 30, 20, 10 /,
   );
-  assert.match(await problemOf({ resumeFrom: 'weekly' }), /no run "weekly" is in this bucket/);
+  assert.match(
+    await problemOf({ resumeFrom: 'weekly' }),
+    /no run "weekly" is in bucket memory: give a run's name/,
+  );
   assert.match(await problemOf({ resumeFrom: 7 }), /resumeFrom: 7: must be a run, or/);
   assert.match(
     await problemOf({ resumeFrom: 'nightly', preset: 'article' }),

@@ -55,6 +55,14 @@ test('a wrong configuration shows each problem and what to do', () => {
   ]);
 });
 
+test('of a run that can not be gone on with no keys are to be corrected', () => {
+  const problems = ['resumeFrom: no run "lost" is in bucket b: give another'];
+  const outcome = { status: 'failed', type: 'InvalidConfig', message: 'no', problems } as const;
+  assert.deepEqual(outcomeLines(outcome, { run: 'quickstart-1', cwd: '/' }, noColors), [
+    'The run failed: InvalidConfig: no',
+  ]);
+});
+
 test('a failure of no known type says how to go on', () => {
   const outcome = { status: 'failed', type: 'TimeoutFailure', message: 'timed out' } as const;
   assert.deepEqual(outcomeLines(outcome, { run: 'quickstart-1', cwd: '/' }, noColors), [

@@ -57,6 +57,16 @@ for (const [what, change] of Object.entries({
   });
 }
 
+test('another optimizer is refused by its name alone, not by keys that nobody set', () => {
+  for (const name of ['sgd', 'adamw'] as const) {
+    const keys = refusedChanges(changes({ training: { optimizer: { name } } }));
+    assert.deepEqual(
+      keys.map((problem) => problem.split(':')[0]),
+      ['training.optimizer.name'],
+    );
+  }
+});
+
 test('another momentum or decay of averages, where there is one, is not refused', () => {
   const before: ConfigInput = {
     training: { optimizer: { name: 'sgd', momentum: 0.9 }, averageDecay: 0.9 },
