@@ -15,6 +15,8 @@ if (names.includes(name)) {
   await setUp(console.error);
   const { register } = await import('tsx/esm/api');
   register();
+  // What it forks, such as a trainer, is TypeScript too.
+  process.execArgv.push('--import', 'tsx');
   const { quietSdk } = await import('../infra/local/environment.ts');
   Object.assign(process.env, quietSdk);
   const { bench } = await import(join(import.meta.dirname, name, 'bench.ts'));
