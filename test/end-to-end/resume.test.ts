@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
+import { runsOf } from '../../cli/runs.ts';
 import { cpuQueue } from '../../contract/queues.ts';
 import type { RunProgress, RunResult } from '../../contract/progress.ts';
 import { pauseUpdate, progressQuery, resumeUpdate } from '../../workflows/messages.ts';
@@ -78,6 +79,16 @@ test('a cancelled run is gone on with by another, to the same weights and the sa
   assert.equal(result.modelDigest, undisturbed.modelDigest);
   assert.equal(result.testLoss, undisturbed.testLoss);
   assert.ok((await other.query(progressQuery)).resumed!.step >= 6);
+});
+
+test('a run that was cancelled before it trained is begun anew by what it was started with', async () => {
+  const handle = await start('early', input);
+  await handle.cancel();
+  await assert.rejects(handle.result());
+  const runs = runsOf(stack.client, new AbortController().signal);
+  const place = { run: 'early', input: await runs.input('early') };
+  const result = await resultOf(await start('begun-anew', { resumeFrom: place }));
+  assert.equal(result.finalDigest, undisturbed.finalDigest);
 });
 
 test('a fork goes on from the same state with other settings, and says which', async () => {
