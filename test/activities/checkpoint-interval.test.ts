@@ -4,9 +4,9 @@ import { checkpointInterval, checkpointSteps } from '../../activities/checkpoint
 
 const auto = { checkpointEverySeconds: 'auto' } as const;
 
-test('saving costs at most 1 % of the time, an upload counting half', () => {
-  assert.equal(checkpointInterval(auto, { stallSeconds: 0.5, uploadSeconds: 1 }), 100);
-  assert.equal(checkpointInterval(auto, { stallSeconds: 0.02, uploadSeconds: 0.02 }), 3);
+test('saving costs at most 1 % of the time, an upload counting twice', () => {
+  assert.equal(checkpointInterval(auto, { stallSeconds: 0.5, uploadSeconds: 1 }), 250);
+  assert.equal(checkpointInterval(auto, { stallSeconds: 0.02, uploadSeconds: 0.02 }), 6);
 });
 
 test('what a crash can lose is at most ten minutes, whatever saving costs', () => {
