@@ -12,8 +12,8 @@ const assumedCost: SavingCost = { stallSeconds: 0.5, uploadSeconds: 2 };
 
 const mostOverhead = 0.01;
 /**
- * What an upload takes from training, as a share of its time: it hashes and sends beside it, on two
- * cores with the store on the same machine some 1.3 s a state; with a core of its own, nothing.
+ * What an upload takes from training, as a share of its time: it hashes and sends beside it, and a
+ * store on the same machine writes. Where it has cores of its own it costs nothing.
  */
 const uploadShare = 2;
 const longestSeconds = 600;

@@ -1,9 +1,7 @@
 /** Contestants that make images: each in a process of its own, on one core, in turn. */
-import { spawn } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { spread, spreadText } from '../statistics.ts';
+import { imagesPerSecond } from './contestant.ts';
 import { dataPeersPython } from './peers.mjs';
 import type { RowOptions } from './row.ts';
 
@@ -33,40 +31,28 @@ export async function contest(
   photos: string,
   { rounds, seconds, only }: RowOptions,
 ): Promise<Rates> {
-  const python = await dataPeersPython();
+  const python = await dataPeersPython('augmenting');
+  // Whatever threads it has, they share the last core.
+  const onOneCore = ['taskset', '--cpu-list', String(cpus().length - 1)];
+  const environment = { ...process.env, OMP_NUM_THREADS: '1' };
   const spec = { size, photos, warmupSeconds: 1, seconds };
   const rates: Record<string, number[]> = {};
   for (let round = 0; round < rounds; round += 1) {
     for (const { name, script, variant } of contestants) {
       if (only.length > 0 && !only.some((text) => name.includes(text))) continue;
-      const rate = await imagesPerSecond(python, script, { ...spec, variant });
+      const rate = await imagesPerSecond(
+        python,
+        script,
+        { ...spec, variant },
+        environment,
+        onOneCore,
+      );
       (rates[name] ??= []).push(rate);
       const load = loadavg()[0]!.toFixed(1);
       console.error(`round ${round + 1}: ${name} ${rate.toFixed(0)} images/s, load ${load}`);
     }
   }
   return rates;
-}
-
-/** Whatever threads it has, they share the last core. */
-async function imagesPerSecond(python: string, script: string, spec: Spec): Promise<number> {
-  const path = join(import.meta.dirname, script);
-  const command = script.endsWith('.ts') ? [process.execPath, '--import', 'tsx'] : [python];
-  const core = String(cpus().length - 1);
-  const args = ['--cpu-list', core, ...command, path, JSON.stringify(spec)];
-  const child = spawn('taskset', args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    cwd: import.meta.dirname,
-    env: { ...process.env, OMP_NUM_THREADS: '1' },
-  });
-  let rate: number | undefined;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith('{')) {
-      ({ imagesPerSecond: rate } = JSON.parse(line) as { imagesPerSecond: number });
-    }
-  }
-  if (rate === undefined) throw new Error(`${script} ${spec.variant}: gave no figure`);
-  return rate;
 }
 
 /** The fastest first, beside the best peer. */

@@ -1,4 +1,4 @@
-/** The Python of those who read and augment images: on top of the engine's peers, which has their gigabytes. */
+/** The Python of those who augment images, and of those who read shards: on top of the engine's peers, which has their gigabytes. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -6,19 +6,26 @@ import { cached } from '../../infra/local/cache.mjs';
 import { findPython } from '../../infra/local/prerequisites.mjs';
 import { peersPython } from '../peers.mjs';
 
-const requirements = [
-  'torchvision==0.29.2',
-  'pillow==13.0.0',
-  'albumentations==2.0.8',
-  'opencv-python-headless==4.14.0.94',
-];
+const requirementsOf = {
+  augmenting: [
+    'torchvision==0.29.2',
+    'pillow==13.0.0',
+    'albumentations==2.0.8',
+    'opencv-python-headless==4.14.0.94',
+  ],
+  reading: ['mosaicml-streaming==0.13.0', 'webdataset==1.0.2', 'boto3==1.44.8'],
+};
 
-/** @returns {Promise<string>} the interpreter */
-export async function dataPeersPython() {
+/**
+ * @param {keyof typeof requirementsOf} who
+ * @returns {Promise<string>} the interpreter
+ */
+export async function dataPeersPython(who) {
+  const requirements = requirementsOf[who];
   const engines = dirname(dirname(await peersPython('engines')));
   const entry = await cached(
     {
-      name: 'peers-data',
+      name: `peers-${who}`,
       key: { requirements, engines },
       file: import.meta.filename,
       async make(directory) {

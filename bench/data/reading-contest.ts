@@ -1,11 +1,11 @@
 /** Readers of shards in a real S3 server on this machine: each in a process of its own, in turn, each in its own format. */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { StoredShard } from '../../model/trainer-messages.ts';
-import { readersPython } from './reading-peers.mjs';
+import { imagesPerSecond } from './contestant.ts';
+import { dataPeersPython } from './peers.mjs';
 import type { RowOptions } from './row.ts';
 import { openBenchStore, writeShards } from './stored-sets.ts';
 import type { BenchStore, MadeSet } from './stored-sets.ts';
@@ -37,7 +37,7 @@ export async function readingContest(
   set: ReadingSet,
   { rounds, only }: RowOptions,
 ): Promise<Record<string, number[]>> {
-  const python = await readersPython();
+  const python = await dataPeersPython('reading');
   const opened = await openBenchStore();
   const environment = { ...process.env, ...opened.environment };
   try {
@@ -79,29 +79,4 @@ async function writePeersSets(
     }
   }
   await rm(folder, { recursive: true });
-}
-
-async function imagesPerSecond(
-  python: string,
-  script: string,
-  spec: ReadingSpec,
-  environment: NodeJS.ProcessEnv,
-): Promise<number> {
-  const path = join(import.meta.dirname, script);
-  const [command, args] = script.endsWith('.ts')
-    ? [process.execPath, ['--import', 'tsx', path]]
-    : [python, [path]];
-  const child = spawn(command, [...args, JSON.stringify(spec)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    cwd: import.meta.dirname,
-    env: environment,
-  });
-  let rate: number | undefined;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith('{')) {
-      ({ imagesPerSecond: rate } = JSON.parse(line) as { imagesPerSecond: number });
-    }
-  }
-  if (rate === undefined) throw new Error(`${script} ${spec.variant}: gave no figure`);
-  return rate;
 }
