@@ -16,7 +16,9 @@ import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
 import { splitDataset } from './split-dataset.ts';
 import type { SplitInput } from './split-dataset.ts';
+import { runningWorkflows } from './running-workflows.ts';
 import { sweepStore } from './sweep-store.ts';
+import type { SweepInput } from './sweep-store.ts';
 import { writeReport } from './write-report.ts';
 import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
@@ -39,7 +41,8 @@ export function dataActivities(services: DataServices) {
     adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
     keepMilestone: (input: MilestoneInput) =>
       durable((step) => keepMilestone(services, input, step)),
-    sweepStore: () => durable((step) => sweepStore(services, step)),
+    sweepStore: (input: SweepInput) =>
+      durable((step) => sweepStore(services, input, runningWorkflows(), step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

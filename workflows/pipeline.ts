@@ -32,6 +32,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
       source: config.dataset.source,
       sha256: config.dataset.sha256,
       maxBadImages: config.dataset.maxBadImages,
+      keepDays: config.augment.keepDays,
       digest: takeover?.inputs.dataset,
       classes: config.dataset.classes,
     });
@@ -59,7 +60,8 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   });
   const remakeData = async (): Promise<void> => {
     const { source, sha256, maxBadImages } = config.dataset;
-    await data.ingestDataset({ source, sha256, maxBadImages, digest: dataset.digest });
+    const { keepDays } = config.augment;
+    await data.ingestDataset({ source, sha256, maxBadImages, keepDays, digest: dataset.digest });
     const { classes } = dataset;
     if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
     await data.splitDataset({ dataset: dataset.digest, config });
@@ -92,7 +94,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
       milestones,
     }),
   );
-  const endSweep = sweepBeside(progress);
+  const endSweep = sweepBeside(config.augment.keepDays, progress);
   let predictions = await progress.stage('predict', (advance) =>
     predictTestSet(inputs, training, base.test.digest, advance),
   );
