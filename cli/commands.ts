@@ -57,6 +57,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
       'train',
       "start a run on the server that TEMPORAL_ADDRESS or temporal.toml names, else on this clone's own",
       'npx nightshift train --preset article --set training.epochs=3',
+      'npx nightshift train --config night.yaml --set seed=7',
       'npx nightshift train --wait',
       'TEMPORAL_ADDRESS=temporal.example:7233 npx nightshift train --json',
     ),
