@@ -96,6 +96,16 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 
   addSteering(add, cli, end);
 
+  add(
+    'doctor',
+    'look at all that a run needs (versions, servers, bucket, GPU, disk, clock), and say how to mend what is wrong',
+    'npx nightshift doctor',
+    'TEMPORAL_ADDRESS=temporal.example:7233 npx nightshift doctor --json',
+  ).action(async (options: JsonOption) => {
+    const { doctor } = await import('./doctor.ts');
+    end(await doctor(cli, options));
+  });
+
   addSetOption(
     addSourceOption(
       add(
