@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { configSchema } from './config.ts';
 import type { Config } from './config.ts';
+import { knownSamples } from './known-samples.ts';
 import { presetNames, presets } from './presets.ts';
 import type { PresetName } from './presets.ts';
 import { featuresKept } from './stages.ts';
@@ -9,16 +10,6 @@ import { weightsPlace } from './weights.ts';
 
 /** The configuration, or a line a problem: the key, its value where it has one, and the rule. */
 export type ParsedConfig = { readonly config: Config } | { readonly problems: readonly string[] };
-
-/** Images in the datasets that are known by name. */
-const knownSamples: Readonly<Record<string, number>> = {
-  cifar10: 60_000,
-  cifar100: 60_000,
-  imagenette: 13_394,
-  'imagenette2-160': 13_394,
-  'imagenette2-320': 13_394,
-  imagenette2: 13_394,
-};
 
 /** What a user writes, laid over the preset of this name. */
 export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {

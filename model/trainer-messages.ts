@@ -131,7 +131,7 @@ export interface Advanced {
 }
 
 export type FromTrainer =
-  | { readonly type: 'looked-for-gpu'; readonly found: boolean }
+  | { readonly type: 'looked-for-gpu'; readonly found: boolean; readonly tensorflow: string }
   | {
       readonly type: 'ready';
       readonly numerics: Numerics;

@@ -93,7 +93,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     const stop = stopping.signal;
     switch (message.type) {
       case 'look-for-gpu':
-        return { type: 'looked-for-gpu', found: usesGpu };
+        return { type: 'looked-for-gpu', found: usesGpu, tensorflow: tensorflowVersion };
       case 'program': {
         prepareBatches();
         opened = openRequested(message.request);
