@@ -64,7 +64,7 @@ export async function advanceSteps(
       ...{ plan, training, seed, timeline: input.timeline, fromStep: from, toStep: to },
       ...records,
       seconds: secondsLeft(),
-      saveAt: statesToSave(plan, savingSteps(training, trainer, uploads), from, to),
+      saveAt: statesToSave(plan, input.best, savingSteps(training, trainer, uploads), from, to),
       saveEverySeconds: savingInterval(training, trainer, uploads),
     });
     const { seconds, waitSeconds, failure } = advanced;
@@ -130,15 +130,22 @@ function savingSteps(
   return checkpointSteps(checkpointEverySteps, isKnown ? uploadSeconds / stepSeconds : undefined);
 }
 
-/** The states that are saved whatever the time: each interval in steps, each validation, the last one. */
+/**
+ * The states that are saved whatever the time: the last one; one of the best that is passed again,
+ * since it was lost; and where there is an interval in steps, each of these and each validated one.
+ */
 function statesToSave(
   plan: TrainingPlan,
+  best: readonly number[],
   everySteps: number | undefined,
   from: number,
   to: number,
 ): number[] {
   const steps = Array.from({ length: to - from }, (_, index) => from + 1 + index);
   return steps.filter(
-    (step) => isValidated(plan, step) || (everySteps !== undefined && step % everySteps === 0),
+    (step) =>
+      step === plan.steps ||
+      best.includes(step) ||
+      (everySteps !== undefined && (step % everySteps === 0 || isValidated(plan, step))),
   );
 }

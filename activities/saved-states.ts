@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { planTraining } from '../contract/plan.ts';
+import type { Validation } from '../contract/progress.ts';
+import { byAccuracy } from '../contract/stages.ts';
 import type { StoredState, TrainStepsInput } from '../contract/stages.ts';
 import { checkpointAt, commitCheckpoint } from '../model/checkpoint.ts';
 import type { CheckpointContext } from '../model/checkpoint.ts';
@@ -25,19 +27,45 @@ export async function saveHeldState(
   input: TrainStepsInput,
   trainer: WarmTrainer,
 ): Promise<void> {
-  const statePrefix = newStatePrefix(services);
-  await trainer.client.ask({ type: 'save', statePrefix }, savesOf(services, input, trainer));
+  const request = { type: 'save', statePrefix: newStatePrefix(services), aside: false } as const;
+  await trainer.client.ask(request, savesOf(services, input, trainer));
+}
+
+/**
+ * Has the trainer save the state it holds beside the others, where it is one of the best so far: a
+ * better one may follow soon, so it goes up only with the next state that does.
+ */
+export async function keepIfBest(
+  services: ModelServices,
+  input: TrainStepsInput,
+  trainer: WarmTrainer,
+  validation: Validation,
+): Promise<void> {
+  const { inputs, validations, best } = input;
+  const known = validations.filter(({ step }) => best.includes(step));
+  const kept = byAccuracy([...known, validation])
+    .slice(0, inputs.config.training.keepCheckpoints.best)
+    .map(({ step }) => step);
+  if (!kept.includes(validation.step)) return;
+  const request = { type: 'save', statePrefix: newStatePrefix(services), aside: true } as const;
+  await trainer.client.ask(
+    request,
+    savesOf(services, input, trainer, (saved, commit) =>
+      services.uploads.hold(saved, commit, (step) => kept.includes(step)),
+    ),
+  );
 }
 
 /** Of the folders of saved states, which their upload removes. */
 export const newStatePrefix = ({ scratch }: ModelServices): string =>
   join(scratch, `state-${randomUUID()}`);
 
-/** Queues each state that the trainer says it has saved. */
+/** Queues each state that the trainer says it has saved, or does with it what else is said. */
 export function savesOf(
   { store, uploads }: ModelServices,
   input: TrainStepsInput,
   trainer: WarmTrainer,
+  queue: Uploads['add'] = (saved, commit) => uploads.add(saved, commit),
 ): (event: TrainerEvent) => void {
   const { inputs, timeline } = input;
   const context = contextOf(input);
@@ -48,7 +76,7 @@ export function savesOf(
     const checkpoint = checkpointAt(inputs, timeline, step);
     const parent = sinceStep === 0 ? null : checkpointAt(inputs, timeline, sinceStep);
     const state = { checkpoint, parent, directory };
-    uploads.add(state, () => commitCheckpoint(store, context, state));
+    queue(state, () => commitCheckpoint(store, context, state));
   };
 }
 

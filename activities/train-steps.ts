@@ -20,7 +20,7 @@ import { advanceSteps, mostWaitingUploads, savingInterval } from './advance-step
 import type { Step } from './durable.ts';
 import { isOfDamage } from './local-shards.ts';
 import { resumeState, stateKeyOf } from './resume-state.ts';
-import { durableOf, saveHeldState, savesOf } from './saved-states.ts';
+import { durableOf, keepIfBest, saveHeldState, savesOf } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { describeStage } from './stages.ts';
 import { heartbeatOf } from './train-heartbeat.ts';
@@ -151,6 +151,7 @@ async function trainSegment(
     total.step === toStep && isValidated(plan, total.step)
       ? await validate(services, input, step, trainer, plan, heartbeat)
       : null;
+  if (validation) await keepIfBest(services, input, trainer, validation);
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
   // Whoever asks for a state that was reached before wants it from the store.
   const isAskedAgain = input.reachedStep === toStep;

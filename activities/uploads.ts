@@ -11,8 +11,17 @@ export interface Durable {
 }
 
 export interface Uploads {
-  /** Queues a saved state; its directory is deleted once it is in the store. */
+  /** Queues a saved state, behind those that are held; its directory is deleted once it is in the store. */
   add(saved: SavedCheckpoint, commit: () => Promise<void>): void;
+  /**
+   * Holds a saved state back until the next one is added, or all of the run is to be settled. Of
+   * those held before, the ones that are not kept any more are thrown away.
+   */
+  hold(
+    saved: SavedCheckpoint,
+    commit: () => Promise<void>,
+    isKept: (step: number) => boolean,
+  ): void;
   /** Resolves once at most `most` states of the run still wait; tries again what failed, and throws when it fails again. */
   settled(run: string, most?: number): Promise<void>;
   durable(run: string): Durable | undefined;
@@ -29,17 +38,29 @@ interface Waiting {
   readonly commit: () => Promise<void>;
 }
 
+/** A run's states that wait: to go up, in order; and held back. */
+interface Waitings {
+  readonly queue: Waiting[];
+  held: readonly Waiting[];
+}
+
 export function openUploads(): Uploads {
-  const queues = new Map<string, Waiting[]>();
+  const runs = new Map<string, Waitings>();
   const running = new Map<string, Promise<void>>();
   const newest = new Map<string, Durable>();
   /** When the newest came there, or was first asked for: by a clock that nobody sets. */
   const durableSince = new Map<string, number>();
   let seconds: number | undefined;
 
+  const waitingsOf = (run: string): Waitings => {
+    const waitings = runs.get(run) ?? { queue: [], held: [] };
+    runs.set(run, waitings);
+    return waitings;
+  };
+
   /** Works off a run's queue, one state at a time: a child is never in the store before its parent. */
   const work = (run: string): Promise<void> => {
-    const queue = queues.get(run) ?? [];
+    const { queue } = waitingsOf(run);
     const going = running.get(run);
     if (going) return going;
     const loop = (async () => {
@@ -58,22 +79,44 @@ export function openUploads(): Uploads {
     return loop;
   };
 
+  const keepHeld = (run: string, isKept: (step: number) => boolean): void => {
+    const waitings = waitingsOf(run);
+    const goes = ({ saved }: Waiting): boolean => !isKept(saved.checkpoint.step);
+    for (const { saved } of waitings.held.filter(goes)) {
+      void rm(saved.directory, { recursive: true, force: true });
+    }
+    waitings.held = waitings.held.filter((one) => !goes(one));
+  };
+  const release = (run: string): void => {
+    const waitings = waitingsOf(run);
+    waitings.queue.push(...waitings.held);
+    waitings.held = [];
+  };
+
   const settled = async (run: string, most = 0): Promise<void> => {
-    const waiting = (): number => queues.get(run)?.length ?? 0;
+    if (most === 0) release(run);
+    const { queue } = waitingsOf(run);
     // With none left to wait, the last one's folder may still have to go.
-    if (most > 0 && waiting() <= most) return;
+    if (most > 0 && queue.length <= most) return;
     await running.get(run)?.catch(() => undefined);
-    if (waiting() > most) await work(run);
+    if (queue.length > most) await work(run);
   };
 
   return {
     add(saved, commit) {
-      const { run } = saved.checkpoint;
-      const queue = queues.get(run) ?? [];
-      queues.set(run, queue);
-      queue.push({ saved, commit });
+      const { run, step } = saved.checkpoint;
+      // One of the same step is the same.
+      keepHeld(run, (held) => held !== step);
+      release(run);
+      waitingsOf(run).queue.push({ saved, commit });
       // A failure shows in `settled`, which tries once more.
       work(run).catch(() => undefined);
+    },
+    hold(saved, commit, isKept) {
+      const { run } = saved.checkpoint;
+      keepHeld(run, isKept);
+      const waitings = waitingsOf(run);
+      waitings.held = [...waitings.held, { saved, commit }];
     },
     settled,
     durable: (run) => newest.get(run),
@@ -88,7 +131,7 @@ export function openUploads(): Uploads {
     },
     async drained(longestMs) {
       const drained = new AbortController();
-      const all = Promise.allSettled([...queues.keys()].map((run) => settled(run)));
+      const all = Promise.allSettled([...runs.keys()].map((run) => settled(run)));
       const late = sleep(longestMs, undefined, drained).catch(() => undefined);
       await Promise.race([all, late]);
       drained.abort();

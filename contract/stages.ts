@@ -89,12 +89,13 @@ export type ValidatedState = z.infer<typeof validatedStateSchema>;
 /** One whose weights are there. */
 export type UsableState = ValidatedState & { readonly checkpoint: CheckpointReference };
 
+/** The most accurate first; of equals the earliest. */
+export const byAccuracy = <T extends Validation>(validations: readonly T[]): T[] =>
+  validations.toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step);
+
 /** The most accurate states whose weights are there, the best first; of equals the earliest. */
-export function bestOf(validations: readonly ValidatedState[]): UsableState[] {
-  return validations
-    .filter((one): one is UsableState => one.checkpoint !== null)
-    .toSorted((a, b) => b.accuracy - a.accuracy || a.step - b.step);
-}
+export const bestOf = (validations: readonly ValidatedState[]): UsableState[] =>
+  byAccuracy(validations.filter((one): one is UsableState => one.checkpoint !== null));
 
 /**
  * As it was resolved, by whatever version: filled in or refused by a later one's rules, it would be
@@ -138,6 +139,8 @@ export interface TrainStepsInput {
   readonly timeline: readonly Decision[];
   /** All so far: what a checkpoint says of the run's decisions follows from those before it. */
   readonly validations: readonly Validation[];
+  /** The steps of the best of these, as many as are kept whole. */
+  readonly best: readonly number[];
   /** The step at which the segment before ended, on any worker. */
   readonly reachedStep: number;
   /** The furthest step that is known to have been taken, by attempts that failed too: what is lost when an older state must do. */

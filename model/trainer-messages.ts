@@ -64,8 +64,11 @@ export type ToTrainer =
   | { readonly type: 'program'; readonly request: ProgramRequest }
   | { readonly type: 'load'; readonly source: StateSource }
   | { readonly type: 'advance'; readonly request: AdvanceRequest }
-  /** Save the state, unless it is saved already, into `statePrefix`, a dash and the step. */
-  | { readonly type: 'save'; readonly statePrefix: string }
+  /**
+   * Save the state, unless it is saved already, into `statePrefix`, a dash and the step. `aside`: it
+   * may be thrown away again, so the next one follows the one before it.
+   */
+  | { readonly type: 'save'; readonly statePrefix: string; readonly aside: boolean }
   | {
       readonly type: 'evaluate';
       readonly shards: readonly TrainerShard[];

@@ -133,7 +133,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         return { type: 'advanced', ...advanced };
       }
       case 'save': {
-        const saved = record && saveRecord(current().program, record, message.statePrefix);
+        const saved = record && saveRecord(current().program, record, message.statePrefix, message);
         if (saved) emit({ type: 'saved', saved });
         return { type: 'done' };
       }

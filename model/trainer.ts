@@ -110,12 +110,13 @@ export async function advance(
 
 /**
  * Writes the state that the record leads to into the folder `statePrefix`, a dash and its step, and begins
- * the record anew; undefined when that state is saved already.
+ * the record anew, unless that is `aside`; undefined when that state is saved already.
  */
 export function saveRecord(
   program: Program,
   record: StepRecord,
   statePrefix: string,
+  { aside }: { readonly aside: boolean } = { aside: false },
 ): SavedState | undefined {
   const { sinceStep, losses, ids } = record;
   if (losses.length === 0) return undefined;
@@ -126,7 +127,7 @@ export function saveRecord(
   program.save(join(folder, bundleName));
   writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
   writeFileSync(join(folder, ledgerFile), ids.map((id) => `${id}\n`).join(''));
-  Object.assign(record, openRecord(step));
+  if (!aside) Object.assign(record, openRecord(step));
   return { step, sinceStep, directory: folder, stallMs: performance.now() - startedAt };
 }
 

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { CompletedPart, S3Client } from '@aws-sdk/client-s3';
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ObjectPlace, TransferOptions } from './store.ts';
 
 /** S3 takes 10,000 parts: 80 GB a file. Memory is parts in flight times this. */
@@ -46,26 +46,39 @@ export async function uploadInParts(
   let sent = 0;
   const parts: CompletedPart[] = [];
 
-  async function* read(): AsyncGenerator<{ PartNumber: number; Body: Buffer }> {
-    let PartNumber = 0;
-    for await (const chunk of createReadStream(path, { highWaterMark: partBytes })) {
-      const Body = chunk as Buffer;
+  await using file = await open(path);
+  let turn: Promise<unknown> = Promise.resolve();
+  let failed = false;
+  let partNumber = 0;
+  /** The next part, in the memory that is given: one after the other, as the hash needs it. */
+  const read = (memory: Buffer): Promise<{ PartNumber: number; Body: Buffer } | undefined> => {
+    const reading = turn.then(async () => {
+      const { bytesRead } = await file.read(memory, 0, partBytes, size);
+      if (bytesRead === 0 || failed) return undefined;
+      const Body = memory.subarray(0, bytesRead);
       hash.update(Body);
-      size += Body.length;
-      PartNumber += 1;
-      yield { PartNumber, Body };
-    }
-  }
+      size += bytesRead;
+      return { PartNumber: (partNumber += 1), Body };
+    });
+    turn = reading.catch(() => undefined);
+    return reading;
+  };
 
-  // The lanes share one reader. A lane that fails ends it, so the others stop after their part.
-  const chunks = read();
+  // Each has memory of its own for all its parts: new memory each time would have to be collected.
   async function lane(): Promise<void> {
-    for await (const { PartNumber, Body } of chunks) {
-      const part = { ...upload, PartNumber, Body, ChecksumAlgorithm: checksum.ChecksumAlgorithm };
-      const { ETag, ChecksumCRC32 } = await client.send(new UploadPartCommand(part), sending);
-      parts.push({ PartNumber, ETag, ChecksumCRC32 });
-      sent += Body.length;
-      onProgress?.(sent);
+    const memory = Buffer.allocUnsafeSlow(partBytes);
+    try {
+      for (let next = await read(memory); next; next = await read(memory)) {
+        const part = { ...upload, ...next, ChecksumAlgorithm: checksum.ChecksumAlgorithm };
+        const { ETag, ChecksumCRC32 } = await client.send(new UploadPartCommand(part), sending);
+        parts.push({ PartNumber: next.PartNumber, ETag, ChecksumCRC32 });
+        sent += next.Body.length;
+        onProgress?.(sent);
+      }
+    } catch (error) {
+      // The others stop after their part.
+      failed = true;
+      throw error;
     }
   }
 

@@ -83,6 +83,7 @@ export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
       throwOnRequestTimeout: true, // without it requestTimeout only logs
     },
   });
+  leaveBodiesUnsigned(client);
   try {
     await ensureBucket(client, settings);
   } catch (error) {
@@ -107,6 +108,21 @@ async function ensureBucket(client: S3Client, settings: S3Settings): Promise<voi
       if ((failure as Error).name !== 'BucketAlreadyOwnedByYou') throw translate(failure, place);
     });
   }
+}
+
+/**
+ * The SDK would hash a body once more to sign it where the connection is not encrypted, and so would
+ * the server. It has its checksum, which both look at, and whoever reads it looks at its SHA-256.
+ */
+function leaveBodiesUnsigned({ middlewareStack }: S3Client): void {
+  middlewareStack.add(
+    (next) => (args) => {
+      const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
+      if (body instanceof Uint8Array) headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      return next(args);
+    },
+    { step: 'build', priority: 'low' },
+  );
 }
 
 class S3Store implements ObjectStore {

@@ -39,6 +39,10 @@ export function openSegments(
       ...{ inputs, timeline, reachedStep, toStep },
       seenStep: Math.min(seenStep, toStep),
       validations: validations.map(withoutCheckpoint),
+      best: course
+        .best()
+        .slice(0, inputs.config.training.keepCheckpoints.best)
+        .map(({ step }) => step),
     };
   };
   return {

@@ -22,6 +22,8 @@ export interface FakeTrainer extends TrainerHost {
   dieAfter(step: number): void;
   /** Once, after so many steps, finds that its next records are damaged. */
   starveAfter(step: number): void;
+  /** What a validation after so many steps finds; 0.5 without it. */
+  scoreAt(step: number, accuracy: number): void;
   /** The loss of the step after this one will not be a number. */
   divergeAfter(step: number): void;
 }
@@ -39,6 +41,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   let divergesAfter = Infinity;
   let starvesAfter: number | undefined;
   const deaths = new Set<number>();
+  const accuracies = new Map<number, number>();
   const asked: ToTrainer[] = [];
 
   function die(): void {
@@ -64,7 +67,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     losses.push(Number.parseInt(state.bits.slice(0, 6), 16) / 2 ** 24);
   }
 
-  function save(statePrefix: string): TrainerEvent {
+  function save(statePrefix: string, aside = false): TrainerEvent {
     const { step } = state;
     const folder = `${statePrefix}-${step}`;
     const sinceStep = step - losses.length;
@@ -74,7 +77,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     writeFileSync(join(folder, variables), JSON.stringify(state));
     writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
     writeFileSync(join(folder, ledgerFile), losses.map((_, at) => `${sinceStep + at}\n`).join(''));
-    losses = [];
+    if (!aside) losses = [];
     return { type: 'saved', saved: { step, sinceStep, directory: folder, stallMs: 0 } };
   }
 
@@ -91,7 +94,8 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     if (request.type === 'evaluate') {
       dieIfDue();
       onEvent({ type: 'evaluating', samples: 1 });
-      return { type: 'evaluated', evaluation: { samples: 1, loss: 1, accuracy: 0.5, top5: 1 } };
+      const accuracy = accuracies.get(state.step) ?? 0.5;
+      return { type: 'evaluated', evaluation: { samples: 1, loss: 1, accuracy, top5: 1 } };
     }
     if (request.type === 'extract') {
       onEvent({ type: 'extracting', seconds: 1 });
@@ -99,7 +103,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       return { type: 'done' };
     }
     if (request.type === 'save') {
-      if (losses.length > 0) onEvent(save(request.statePrefix));
+      if (losses.length > 0) onEvent(save(request.statePrefix, request.aside));
       return { type: 'done' };
     }
     if (request.type !== 'advance') throw new Error(`not expected: ${request.type}`);
@@ -153,6 +157,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     },
     dieAfter: (step) => void deaths.add(step),
     starveAfter: (step) => void (starvesAfter = step),
+    scoreAt: (step, accuracy) => void accuracies.set(step, accuracy),
     divergeAfter: (step) => void (divergesAfter = step),
     die,
     async use(_, _signal, work) {

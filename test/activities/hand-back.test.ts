@@ -13,7 +13,7 @@ import { openFakeTrainer } from './fake-trainer.ts';
 const inputs = trainingInputs();
 const input = {
   ...{ inputs, timeline: [{ fromStep: 0, numerics }], validations: [] },
-  ...{ reachedStep: 10, seenStep: 10, toStep: 10 },
+  ...{ best: [], reachedStep: 10, seenStep: 10, toStep: 10 },
 };
 
 test('what this worker has brought to the store is told, if the decisions lead to it', async () => {

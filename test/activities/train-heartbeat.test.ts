@@ -32,7 +32,7 @@ function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
       },
       input: {
         ...{ inputs, timeline, validations: [] },
-        ...{ reachedStep: 4, seenStep: 4, toStep: 10 },
+        ...{ best: [], reachedStep: 4, seenStep: 4, toStep: 10 },
       },
       begin: { step: 4, warm: false, loadedStep: 4 },
       intervalSeconds: () => 10,

@@ -106,7 +106,7 @@ function segment(
   return new MockActivityEnvironment().run(
     trainSteps,
     services,
-    { inputs, timeline, validations, reachedStep, seenStep: reachedStep, toStep },
+    { inputs, timeline, validations, best: [], reachedStep, seenStep: reachedStep, toStep },
     step,
   );
 }

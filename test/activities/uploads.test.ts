@@ -47,6 +47,62 @@ test('a failed upload is tried again before its successor, and throws when it fa
   assert.equal(uploads.durable('run')?.step, 2);
 });
 
+const isThere = async ({ directory }: SavedCheckpoint): Promise<boolean> =>
+  stat(directory).then(
+    () => true,
+    () => false,
+  );
+
+test('a state that is held goes up before the next one, unless it is kept no more by then', async () => {
+  const uploads = openUploads();
+  const order: number[] = [];
+  const states = [await savedState(1), await savedState(2), await savedState(3)];
+  const commitOf =
+    ({ checkpoint }: SavedCheckpoint) =>
+    async () =>
+      void order.push(checkpoint.step);
+  const [first, second, third] = states as [SavedCheckpoint, SavedCheckpoint, SavedCheckpoint];
+  uploads.hold(first, commitOf(first), () => true);
+  uploads.hold(second, commitOf(second), (step) => step > 1);
+  await uploads.settled('run', 1);
+  assert.deepEqual(order, []);
+  uploads.add(third, commitOf(third));
+  await uploads.settled('run');
+  assert.deepEqual(order, [2, 3]);
+  assert.deepEqual(await Promise.all(states.map(isThere)), [false, false, false]);
+});
+
+test('whoever wants all of a run in the store has what is held there too', async () => {
+  const uploads = openUploads();
+  uploads.hold(
+    await savedState(1),
+    async () => undefined,
+    () => true,
+  );
+  await uploads.settled('run');
+  assert.equal(uploads.durable('run')?.step, 1);
+  uploads.hold(
+    await savedState(2),
+    async () => undefined,
+    () => true,
+  );
+  await uploads.drained(60_000);
+  assert.equal(uploads.durable('run')?.step, 2);
+});
+
+test('a held state that is saved again goes up once', async () => {
+  const uploads = openUploads();
+  const [held, again] = [await savedState(1), await savedState(1)];
+  uploads.hold(
+    held,
+    () => Promise.reject(new Error('not this one')),
+    () => true,
+  );
+  uploads.add(again, async () => undefined);
+  await uploads.settled('run');
+  assert.equal(await isThere(held), false);
+});
+
 test('who lets some states wait does not wait for them', async () => {
   const uploads = openUploads();
   uploads.add(await savedState(1), () => new Promise(() => undefined));

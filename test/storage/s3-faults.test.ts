@@ -106,6 +106,20 @@ for (const [name, fault] of beforeTheAnswer) {
   });
 }
 
+for (const [size, how] of [
+  [50_000, 'in one piece'],
+  [17_000_000, 'in parts'],
+] as const) {
+  test(`of a file that goes up ${how} the server takes no bit that was flipped on the way`, async () => {
+    const path = join(folder, 'hurt');
+    await writeFile(path, randomBytes(size));
+    proxy.inject({ kind: 'flipped-bit-sent' }, { method: 'PUT' });
+    await assert.rejects(store.putFile('hurt', path), TransientStorageError);
+    assert.equal(await direct.head('hurt'), undefined);
+    await rm(path);
+  });
+}
+
 test('an upload whose completion is lost, and then unknown to the server, is known as done', async () => {
   const path = join(folder, 'completed');
   await writeFile(path, randomBytes(17_000_000));

@@ -19,6 +19,8 @@ export type Fault =
   | { readonly kind: 'stalled-body' }
   /** One bit of the answer's body is another. */
   | { readonly kind: 'flipped-bit' }
+  /** One bit of what the server is sent is another. */
+  | { readonly kind: 'flipped-bit-sent' }
   | { readonly kind: 'delay'; readonly ms: number };
 
 export interface FaultProxy {
@@ -60,6 +62,7 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       );
     }
     if (fault?.kind === 'delay') await sleep(fault.ms);
+    if (fault?.kind === 'flipped-bit-sent') body[body.length >> 1]! ^= 1;
     const answer = await forward(target, incoming, body);
     const answered = await buffer(answer);
     if (fault?.kind === 'lost-reply') return void incoming.socket.destroy();

@@ -9,7 +9,9 @@ import { describeStage } from '../../activities/stages.ts';
 import { trainSteps } from '../../activities/train-steps.ts';
 import { checkpointManifestSchema } from '../../contract/manifests.ts';
 import type { CheckpointManifest } from '../../contract/manifests.ts';
-import { augmentedShards } from '../../contract/stages.ts';
+import type { ConfigInput } from '../../contract/config.ts';
+import type { Validation } from '../../contract/progress.ts';
+import { augmentedShards, byAccuracy } from '../../contract/stages.ts';
 import type { Segment, TrainingInputs } from '../../contract/stages.ts';
 import { checkpointAt, manifestKeyOf, stateDigest } from '../../model/checkpoint.ts';
 import { readManifest } from '../../storage/commit.ts';
@@ -23,7 +25,12 @@ export interface Segments {
   readonly inputs: TrainingInputs;
   /** A worker that knows only what is in the store, its own view of it when given. */
   newWorker(over?: ObjectStore): Promise<TrainingWorker>;
-  run(worker: ModelServices, reachedStep: number, toStep: number): Promise<Segment>;
+  run(
+    worker: ModelServices,
+    reachedStep: number,
+    toStep: number,
+    validations?: readonly Validation[],
+  ): Promise<Segment>;
   /** All that the workers have saved is in the store. */
   settled(): Promise<void>;
   /** The state after so many steps, every byte verified. */
@@ -32,11 +39,12 @@ export interface Segments {
   remove(): Promise<void>;
 }
 
-/** Ten steps an epoch, two epochs; saved every five steps, validated after ten. */
-export async function openSegments(store: ObjectStore = openMemoryStore()): Promise<Segments> {
-  const inputs = trainingInputs({
-    training: { batchSize: 100, epochs: 2, validateEverySteps: 10, checkpointEverySteps: 10 },
-  });
+/** Ten steps an epoch, two epochs; saved every five steps, validated after ten, unless it is said otherwise. */
+export async function openSegments(
+  store: ObjectStore = openMemoryStore(),
+  training: ConfigInput['training'] = { validateEverySteps: 10, checkpointEverySteps: 10 },
+): Promise<Segments> {
+  const inputs = trainingInputs({ training: { batchSize: 100, epochs: 2, ...training } });
   const timeline = [{ fromStep: 0, numerics }];
   const folder = await mkdtemp(join(tmpdir(), 'nightshift-segments-'));
   const workers: TrainingWorker[] = [];
@@ -61,18 +69,23 @@ export async function openSegments(store: ObjectStore = openMemoryStore()): Prom
       workers.push(worker);
       return worker;
     },
-    run: (worker, reachedStep, toStep) =>
+    run: (worker, reachedStep, toStep, validations = []) => {
+      const best = byAccuracy(validations).slice(0, inputs.config.training.keepCheckpoints.best);
       // The activity's log needs a context to write to.
-      new MockActivityEnvironment().run(
+      return new MockActivityEnvironment().run(
         trainSteps,
         worker,
-        { inputs, timeline, validations: [], reachedStep, seenStep: reachedStep, toStep },
+        {
+          ...{ inputs, timeline, validations, best: best.map(({ step }) => step) },
+          ...{ reachedStep, seenStep: reachedStep, toStep },
+        },
         {
           signal: new AbortController().signal,
           attempt: randomUUID(),
           report: () => undefined,
         },
-      ),
+      );
+    },
     async settled() {
       for (const { uploads } of workers) await uploads.settled(inputs.run);
     },

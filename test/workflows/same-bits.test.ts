@@ -35,8 +35,14 @@ after(() => harness.stop());
 beforeEach(async () => void (rig = await openTrainingRig()));
 afterEach(() => rig.remove());
 
-/** From its second validation on, each one lowers the rate. */
-const input = { training: { ...training, plateau: { patience: 1, factor: 0.5 } } };
+/** From its second validation on, each one lowers the rate; each has its state stored. */
+const input = {
+  training: {
+    ...training,
+    checkpointEverySteps: 100,
+    plateau: { patience: 1, factor: 0.5 },
+  },
+};
 
 /** Calls `disturb` once, before the segment that goes on from this step. */
 function disturbedAt(step: number, disturb: (run: string) => Promise<void>): Partial<Activities> {
