@@ -11,7 +11,10 @@ import type { WeightsInput } from './ingest-weights.ts';
 import { keepMilestone } from './keep-milestone.ts';
 import type { MilestoneInput } from './keep-milestone.ts';
 import { openStage } from './open-stage.ts';
+import { promoteByHand, promoteCandidate } from './promote-model.ts';
+import type { ByHand, PromotionRequest } from './promote-model.ts';
 import { resolveConfig } from './resolve-config.ts';
+import { rollBackModel } from './roll-back-model.ts';
 import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
 import { splitDataset } from './split-dataset.ts';
@@ -40,6 +43,10 @@ export function dataActivities(services: DataServices) {
     keepMilestone: (input: MilestoneInput) =>
       durable((step) => keepMilestone(services, input, step)),
     sweepStore: () => durable((step) => sweepStore(services, step)),
+    promoteByHand: (input: ByHand) => durable((step) => promoteByHand(services, input, step)),
+    promoteCandidate: (input: PromotionRequest) =>
+      durable((step) => promoteCandidate(services, input, step)),
+    rollBackModel: (input: ByHand) => durable((step) => rollBackModel(services, input, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

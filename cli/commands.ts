@@ -3,6 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
 import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
+import type { DecisionOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
@@ -94,6 +95,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
   });
 
   addSteering(add, cli, end);
+  addModels(add, cli, end);
 
   addSetOption(
     addSourceOption(
@@ -144,6 +146,44 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
     .action(async (run: string | undefined, options: ResumeOptions) => {
       const { resume } = await import('./resume.ts');
       end(await resume(cli, run, options));
+    });
+}
+
+/** The commands on the registry of models. */
+function addModels(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
+  add(
+    'models [model]',
+    'list the champions, or the history of one model',
+    'npx nightshift models',
+    'npx nightshift models pets --json',
+  ).action(async (model: string | undefined, options: JsonOption) => {
+    const { models } = await import('./models.ts');
+    end(await models(cli, model, options));
+  });
+
+  add(
+    'promote <run>',
+    "make a run's best state the champion of a model",
+    'npx nightshift promote quickstart-20261124-101500 --model pets --why "a first one"',
+  )
+    .requiredOption('--model <name>', 'the model; a new name makes a new one')
+    .option('--why <words>', 'what the history says of it')
+    .action(async (run: string, options: DecisionOptions & { readonly model: string }) => {
+      const { promote } = await import('./promote.ts');
+      end(await promote(cli, run, options));
+    });
+
+  add(
+    'rollback <model>',
+    'make an earlier version the champion again; without --to, the one that the present champion replaced',
+    'npx nightshift rollback pets',
+    'npx nightshift rollback pets --to 3fa85f64b9c2 --why "worse on night shots"',
+  )
+    .option('--to <version>', 'its digest, or the first 8 digits or more')
+    .option('--why <words>', 'what the history says of it')
+    .action(async (model: string, options: DecisionOptions & { readonly to?: string }) => {
+      const { rollback } = await import('./promote.ts');
+      end(await rollback(cli, model, options));
     });
 }
 

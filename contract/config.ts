@@ -154,10 +154,11 @@ const modelSchema = z.strictObject({
    * `none` (from scratch); `imagenet` (Keras's official file); the path, `file:`, `http(s):` or
    * `s3:` address of an .h5 or .weights.h5 file that Keras wrote, or of a SavedModel of TF-Hub's
    * (a .tar.gz, or a folder's path); or a model of our own: `run:` and the id of a run or of its
-   * workflow, or a checkpoint's `s3://bucket/runs/../variables`.
+   * workflow, `champion:` and the name of a model in the registry, or a checkpoint's
+   * `s3://bucket/runs/../variables`.
    */
   weights: z.string().min(1).default('none'),
-  /** SHA-256 the file must have; of a run's model, its `modelDigest`. `imagenet` is always checked. */
+  /** SHA-256 the file must have; of a run's model or a champion, its digest. `imagenet` is always checked. */
   weightsSha256: sha256.optional(),
   /** What learns: everything, the new head, the head and every BatchNorm, or all from a stage on. */
   trainable: z

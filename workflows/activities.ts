@@ -37,6 +37,9 @@ export const data = proxyActivities<
     | 'augmentShard'
     | 'sealStage'
     | 'writeReport'
+    | 'promoteByHand'
+    | 'promoteCandidate'
+    | 'rollBackModel'
   >
 >({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });
 

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import picocolors from 'picocolors';
+import { ServerAway } from '../../cli/ask.ts';
 import { CommandError } from '../../cli/cli.ts';
 import type { Cli } from '../../cli/cli.ts';
 import type { RunInput } from '../../cli/input.ts';
-import { ServerAway } from '../../cli/runs.ts';
 import type { Outcome, RunDescription, Runs } from '../../cli/runs.ts';
 import type { Stack } from '../../cli/stack.ts';
 import { stageNames } from '../../contract/progress.ts';
@@ -161,10 +161,17 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
 }
 
 /** A stack around these runs; `closed` tells how often it was closed. */
-export function fakeStack(root: string, runs: Runs): Stack & { readonly closed: () => number } {
+export function fakeStack(
+  root: string,
+  runs: Runs,
+  own: Partial<Stack> = {},
+): Stack & { readonly closed: () => number } {
   let closed = 0;
+  const refuse = () => Promise.reject(new Error('nobody asked for it'));
   return {
     runs,
+    registry: { promote: refuse, rollBack: refuse },
+    openStore: refuse,
     address: '127.0.0.1:7233',
     namespace: 'default',
     uiAddress: 'http://127.0.0.1:8233',
@@ -172,5 +179,6 @@ export function fakeStack(root: string, runs: Runs): Stack & { readonly closed: 
     own: true,
     close: () => Promise.resolve(void closed++),
     closed: () => closed,
+    ...own,
   };
 }
