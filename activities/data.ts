@@ -4,6 +4,9 @@ import { adoptStates } from './adopt-states.ts';
 import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
 import { durableIn } from './durable.ts';
+import { evaluateGate } from './evaluate-gate.ts';
+import type { GateInput } from './evaluate-gate.ts';
+import { findChampion } from './find-champion.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
 import { ingestWeights, remakeWeights } from './ingest-weights.ts';
@@ -43,6 +46,8 @@ export function dataActivities(services: DataServices) {
     keepMilestone: (input: MilestoneInput) =>
       durable((step) => keepMilestone(services, input, step)),
     sweepStore: () => durable((step) => sweepStore(services, step)),
+    findChampion: (model: string) => durable((step) => findChampion(services, model, step)),
+    evaluateGate: (input: GateInput) => durable((step) => evaluateGate(services, input, step)),
     promoteByHand: (input: ByHand) => durable((step) => promoteByHand(services, input, step)),
     promoteCandidate: (input: PromotionRequest) =>
       durable((step) => promoteCandidate(services, input, step)),

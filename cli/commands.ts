@@ -3,7 +3,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
 import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
-import type { DecisionOptions } from './promote.ts';
+import type { DecisionOptions, PromoteOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
@@ -163,12 +163,15 @@ function addModels(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
 
   add(
     'promote <run>',
-    "make a run's best state the champion of a model",
+    "make a run's best state the champion of a model; of a run that awaits approval, approve it",
+    'npx nightshift promote nightly-2026-11-24T01:00:00Z --why "looks right"',
+    'npx nightshift promote nightly-2026-11-24T01:00:00Z --reject --why "too few night shots"',
     'npx nightshift promote quickstart-20261124-101500 --model pets --why "a first one"',
   )
-    .requiredOption('--model <name>', 'the model; a new name makes a new one')
+    .option('--model <name>', 'another model than the run is for; a new name makes a new one')
+    .option('--reject', 'where it awaits approval, keep the champion there is')
     .option('--why <words>', 'what the history says of it')
-    .action(async (run: string, options: DecisionOptions & { readonly model: string }) => {
+    .action(async (run: string, options: PromoteOptions) => {
       const { promote } = await import('./promote.ts');
       end(await promote(cli, run, options));
     });

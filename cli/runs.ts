@@ -17,8 +17,15 @@ import type {
   WorkflowExecutionStatusName,
 } from '@temporalio/client';
 import type { RunProgress, RunResult } from '../contract/progress.ts';
+import type { PromotionDecision } from '../contract/promotion.ts';
 import { cpuQueue } from '../contract/queues.ts';
-import { pauseUpdate, progressQuery, resumeUpdate } from '../workflows/messages.ts';
+import {
+  approvePromotionUpdate,
+  pauseUpdate,
+  progressQuery,
+  rejectPromotionUpdate,
+  resumeUpdate,
+} from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
 import { ServerAway, askOf, orderDeadlineMs } from './ask.ts';
 import { CommandError, exitCodes } from './cli.ts';
@@ -88,6 +95,8 @@ export interface Runs {
   pause(id: string): Promise<void>;
   /** Lets a paused run go on. Throws `CommandError` when the run refuses. */
   unpause(id: string): Promise<void>;
+  /** A person's word on the promotion that a run awaits. Throws `CommandError` when the run refuses. */
+  decide(id: string, approved: boolean, decision: PromotionDecision): Promise<void>;
   /** Running ones first, then the newest. */
   list(limit: number): Promise<RunSummary[]>;
 }
@@ -156,6 +165,15 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     },
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
+    async decide(id, approved, decision) {
+      await refuseEnded(id);
+      const update = approved ? approvePromotionUpdate : rejectPromotionUpdate;
+      await ask(
+        id,
+        () => client.workflow.getHandle(id).executeUpdate(update, { args: [decision] }),
+        orderDeadlineMs,
+      );
+    },
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];

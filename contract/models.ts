@@ -76,12 +76,6 @@ export type ModelVersion = z.infer<typeof modelVersionSchema>;
 export type Champion = z.infer<typeof championSchema>;
 export type HistoryEntry = z.infer<typeof historyEntrySchema>;
 
-/** Names a version. */
-export interface VersionReference {
-  readonly model: string;
-  readonly digest: string;
-}
-
 const words = z.string().trim().min(1).max(1_000);
 const decision = {
   /** Who decides; without it, the workflow is named. */

@@ -58,6 +58,9 @@ function* conflictsOf(config: Config): Generator<string> {
   if ((place.kind === 'imagenet' || place.kind === 'file') && model.stem === 'small') {
     yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
   }
+  if (config.promotion?.warmStart === 'champion' && place.kind === 'champion') {
+    yield `model.weights: ${JSON.stringify(model.weights)} beside promotion.warmStart 'champion', which says where training begins too; leave one out`;
+  }
   if (place.kind === 'champion' && !modelNameSchema.safeParse(place.model).success) {
     yield `model.weights: ${JSON.stringify(model.weights)}: a model's name ${modelNameRule}`;
   }

@@ -7,7 +7,8 @@ import {
   versionsPrefix,
 } from '../contract/keys.ts';
 import { modelVersionSchema } from '../contract/models.ts';
-import type { ModelVersion, VersionReference } from '../contract/models.ts';
+import type { ModelVersion } from '../contract/models.ts';
+import type { CheckpointReference, VersionReference } from '../contract/stages.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import { DamagedObject } from '../storage/store.ts';
 import type { CallOptions, ObjectStore } from '../storage/store.ts';
@@ -68,6 +69,32 @@ export async function fetchVersion(
 ): Promise<string> {
   await fetchFiles(store, versionManifestKey(model, digest), files, directory, options);
   return join(directory, bundleName);
+}
+
+/** Weights that can be predicted with: their digest, and how to bring their bundle to a folder. */
+export interface PredictingWeights {
+  readonly digest: string;
+  readonly fetch: (directory: string, options?: CallOptions) => Promise<string>;
+}
+
+/** Of a run's state, or of a version. Throws `DamagedObject`. */
+export async function weightsOf(
+  store: ObjectStore,
+  from: CheckpointReference | VersionReference,
+  options: CallOptions = {},
+): Promise<PredictingWeights> {
+  if ('model' in from) {
+    const version = await readVersion(store, from, options);
+    return {
+      digest: version.digest,
+      fetch: (directory, how) => fetchVersion(store, version, directory, how),
+    };
+  }
+  const state = await readCheckpoint(store, from, options);
+  return {
+    digest: stateDigest(state),
+    fetch: (directory, how) => fetchBundle(store, state, directory, how),
+  };
 }
 
 /** The digests of all versions that a model has. */
