@@ -4,6 +4,9 @@ import { adoptStates } from './adopt-states.ts';
 import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
 import { durableIn } from './durable.ts';
+import { evaluateGate } from './evaluate-gate.ts';
+import type { GateInput } from './evaluate-gate.ts';
+import { findChampion } from './find-champion.ts';
 import { ingestDataset } from './ingest-dataset.ts';
 import type { IngestInput } from './ingest-dataset.ts';
 import { ingestWeights, remakeWeights } from './ingest-weights.ts';
@@ -11,7 +14,10 @@ import type { WeightsInput } from './ingest-weights.ts';
 import { keepMilestone } from './keep-milestone.ts';
 import type { MilestoneInput } from './keep-milestone.ts';
 import { openStage } from './open-stage.ts';
+import { promoteByHand, promoteCandidate } from './promote-model.ts';
+import type { ByHand, PromotionRequest } from './promote-model.ts';
 import { resolveConfig } from './resolve-config.ts';
+import { rollBackModel } from './roll-back-model.ts';
 import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
 import { splitDataset } from './split-dataset.ts';
@@ -43,6 +49,12 @@ export function dataActivities(services: DataServices) {
       durable((step) => keepMilestone(services, input, step)),
     sweepStore: (input: SweepInput) =>
       durable((step) => sweepStore(services, input, runningWorkflows(), step)),
+    findChampion: (model: string) => durable((step) => findChampion(services, model, step)),
+    evaluateGate: (input: GateInput) => durable((step) => evaluateGate(services, input, step)),
+    promoteByHand: (input: ByHand) => durable((step) => promoteByHand(services, input, step)),
+    promoteCandidate: (input: PromotionRequest) =>
+      durable((step) => promoteCandidate(services, input, step)),
+    rollBackModel: (input: ByHand) => durable((step) => rollBackModel(services, input, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

@@ -1,8 +1,8 @@
-/** Predicts the images of one shard with a checkpoint's weights: JSON Lines, a row an image. */
+/** Predicts the images of one shard with the weights of a checkpoint or of a version: JSON Lines, a row an image. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PartInput, Predictions } from '../contract/stages.ts';
-import { fetchBundle, readCheckpoint, stateDigest } from '../model/checkpoint.ts';
+import { weightsOf } from '../model/model-versions.ts';
 import type { Step } from './durable.ts';
 import { withLocalShard } from './local-shards.ts';
 import type { ModelServices } from './services.ts';
@@ -24,7 +24,7 @@ export async function predictShard(
       const rows = join(directory, 'rows.jsonl');
       const { shards } = await readShardSet(services.store, stage.base);
       await services.trainer.use(program, step.signal, async (trainer) => {
-        await loadCheckpoint(services, stage, trainer, directory, step.signal);
+        await loadWeights(services, stage, trainer, directory, step.signal);
         await withLocalShard(services, stage.base, part, step.signal, (shard) =>
           untilStopped(trainer, step.signal, () =>
             trainer.client.ask({
@@ -45,19 +45,19 @@ export async function predictShard(
   });
 }
 
-async function loadCheckpoint(
+async function loadWeights(
   { store }: ModelServices,
   { checkpoint }: Predictions,
   trainer: WarmTrainer,
   directory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const manifest = await readCheckpoint(store, checkpoint);
-  const stateKey = `weights ${stateDigest(manifest)}`;
+  const weights = await weightsOf(store, checkpoint);
+  const stateKey = `weights ${weights.digest}`;
   if (trainer.stateKey === stateKey) return;
   await trainer.leave?.();
   trainer.leave = undefined;
-  const prefix = await fetchBundle(store, manifest, directory, { signal });
+  const prefix = await weights.fetch(directory, { signal });
   await trainer.client.ask({ type: 'load', source: { kind: 'weights', prefix } });
   trainer.stateKey = stateKey;
 }

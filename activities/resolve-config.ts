@@ -5,7 +5,10 @@ import { overlay, parseOver, parseOverPreset } from '../contract/parse-config.ts
 import type { ParsedConfig } from '../contract/parse-config.ts';
 import { defaultPreset } from '../contract/presets.ts';
 import type { Takeover } from '../contract/stages.ts';
+import { weightsPlace } from '../contract/weights.ts';
+import { readChampion } from '../model/champions.ts';
 import { readRunRecord } from '../model/run-record.ts';
+import type { CallOptions, ObjectStore } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 import { invalid } from './invalid-config.ts';
 import type { DataServices } from './services.ts';
@@ -55,7 +58,32 @@ export async function resolveConfig(
   }
   const name = preset ?? defaultPreset;
   const config = configOf(parseOverPreset(name, own));
-  return { preset: name as string, config };
+  return { preset: name as string, config: await withChampion(store, config, { signal }) };
+}
+
+/**
+ * The champion that the run is to begin with becomes its `model.weights`, by the digest: of another
+ * one that follows meanwhile it takes nothing.
+ */
+async function withChampion(
+  store: ObjectStore,
+  config: Config,
+  options: CallOptions,
+): Promise<Config> {
+  const { promotion, model } = config;
+  const place = weightsPlace(model.weights);
+  const isWarm = promotion?.warmStart === 'champion';
+  const name = isWarm ? promotion.model : place.kind === 'champion' ? place.model : undefined;
+  if (name === undefined) return config;
+  const champion = await readChampion(store, name, options);
+  if (!champion && place.kind === 'champion') {
+    throw invalid([
+      `model.weights: ${JSON.stringify(model.weights)}: bucket ${store.bucket} has no champion of this name; 'nightshift models' shows those there are`,
+    ]);
+  }
+  if (!champion) return config;
+  const weightsSha256 = isWarm ? champion.digest : (model.weightsSha256 ?? champion.digest);
+  return { ...config, model: { ...model, weights: `champion:${name}`, weightsSha256 } };
 }
 
 const placeSchema = z.strictObject({

@@ -10,16 +10,10 @@ import {
 import type { Shard, ShardSetManifest, SplitManifest } from '../contract/manifests.ts';
 import { planShards, shardBytesIn } from '../contract/plan.ts';
 import type { PlannedShard } from '../contract/plan.ts';
-import type {
-  AugmentedShards,
-  BaseShards,
-  PartInput,
-  PartedStage,
-  Predictions,
-} from '../contract/stages.ts';
+import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../contract/stages.ts';
 import { augmentOperationVersion } from '../data/augment.ts';
 import { digestOf } from '../data/digest.ts';
-import { readCheckpoint, stateDigest } from '../model/checkpoint.ts';
+import { weightsOf } from '../model/model-versions.ts';
 import { commitManifest, readManifest, writeData } from '../storage/commit.ts';
 import type { DataFile, Manifest } from '../storage/commit.ts';
 import { readPointer } from '../storage/pointer.ts';
@@ -85,7 +79,7 @@ export async function describeStage(
       const { classes, samples, shards } = await readShardSet(store, stage.base);
       const { config, conventions } = stage;
       const { model, training } = config;
-      const inputs = [stage.base, await modelDigest(store, stage)];
+      const inputs = [stage.base, (await weightsOf(store, stage.checkpoint)).digest];
       const parameters = { model, conventions, precision: training.precision };
       return {
         ...identify('predictions/2', parameters, inputs),
@@ -119,10 +113,6 @@ const imageBytes = ({ imageSize }: BaseShards): number => imageSize ** 2 * 3;
 
 const baseShardBytes = (stage: BaseShards, samples: number): number =>
   shardBytesIn(samples * imageBytes(stage), stage.shardBytes);
-
-async function modelDigest(store: ObjectStore, { checkpoint }: Predictions): Promise<string> {
-  return stateDigest(await readCheckpoint(store, checkpoint));
-}
 
 export async function readSplit(store: ObjectStore, digest: string): Promise<SplitManifest> {
   return required(store, stageManifestKey(digest), splitManifestSchema);

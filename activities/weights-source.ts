@@ -49,7 +49,7 @@ export async function withWeights<T>(
 ): Promise<T> {
   const { weights: value, weightsSha256: sha256, architecture } = model;
   const place = weightsPlace(value);
-  if (place.kind === 'run' || place.kind === 'bundle') {
+  if (place.kind === 'run' || place.kind === 'bundle' || place.kind === 'champion') {
     return withEarlierModel(services, place, sha256, step, take);
   }
   const known = place.kind === 'imagenet' ? official[architecture] : undefined;

@@ -6,6 +6,7 @@ import { runResultManifestSchema } from '../contract/manifests.ts';
 import type { ShardSetManifest } from '../contract/manifests.ts';
 import { planTraining } from '../contract/plan.ts';
 import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
+import type { PromotionState } from '../contract/promotion.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
 import type { TakenWeights } from '../contract/weights.ts';
@@ -17,8 +18,10 @@ import { summarise } from '../model/metrics.ts';
 import type { Metrics } from '../model/metrics.ts';
 import { readLosses } from '../model/run-trace.ts';
 import { renderReport } from '../report/report.ts';
-import { commitManifest, readFileOf, writeData } from '../storage/commit.ts';
+import { commitManifest, writeData } from '../storage/commit.ts';
 import type { Step } from './durable.ts';
+import { predictionRows } from './prediction-rows.ts';
+import type { PredictionRow } from './prediction-rows.ts';
 import type { DataServices } from './services.ts';
 import { readShardSet } from './stages.ts';
 
@@ -41,14 +44,8 @@ export interface ReportRequest {
     readonly idleShare: number;
   };
   readonly stages: readonly StageProgress[];
-}
-
-/** A row of the predictions' JSON Lines. */
-interface PredictionRow {
-  readonly id: string;
-  readonly label: string;
-  readonly predicted: string;
-  readonly probabilities: readonly number[];
+  /** What becomes of the model, as far as it is known. */
+  readonly promotion?: PromotionState | undefined;
 }
 
 const mistakesShown = 12;
@@ -63,7 +60,8 @@ export async function writeReport(
   const { inputs, trained } = request;
   const { run, classes, config } = inputs;
   const sealed = await readShardSet(store, request.predictions);
-  const rows = await readRows(services, sealed, signal);
+  const rows: PredictionRow[] = [];
+  for await (const row of predictionRows(store, sealed, { signal })) rows.push(row);
   const metrics = measure(rows, classes);
   const best = await readCheckpoint(store, trained.best.checkpoint, { signal });
   const last = await readCheckpoint(store, trained.last, { signal });
@@ -102,6 +100,7 @@ export async function writeReport(
     notBitEqual: trained.notBitEqual,
     imagesPerSecond: trained.imagesPerSecond,
     metrics,
+    ...(request.promotion && { promotion: request.promotion }),
     example: shown(pick),
     mistakes: mistakes.map(shown),
     lineage: {
@@ -156,21 +155,6 @@ export async function writeReport(
     idleShare: trained.idleShare,
     notBitEqual: trained.notBitEqual,
   };
-}
-
-async function readRows(
-  { store }: DataServices,
-  { files }: ShardSetManifest,
-  signal: AbortSignal,
-): Promise<PredictionRow[]> {
-  const rows: PredictionRow[] = [];
-  for (const file of files) {
-    const bytes = await readFileOf(store, file, { signal });
-    for (const line of Buffer.from(bytes).toString().split('\n')) {
-      if (line !== '') rows.push(JSON.parse(line) as PredictionRow);
-    }
-  }
-  return rows;
 }
 
 function measure(rows: readonly PredictionRow[], classes: readonly string[]): Metrics {

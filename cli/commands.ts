@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
 import type { Shell } from './completion.ts';
 import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
+import type { DecisionOptions, PromoteOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
@@ -96,6 +97,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
   });
 
   addSteering(add, cli, end);
+  addModels(add, cli, end);
 
   add(
     'doctor',
@@ -176,6 +178,47 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
     .action(async (run: string | undefined, options: ResumeOptions) => {
       const { resume } = await import('./resume.ts');
       end(await resume(cli, run, options));
+    });
+}
+
+/** The commands on the registry of models. */
+function addModels(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
+  add(
+    'models [model]',
+    'list the champions, or the history of one model',
+    'npx nightshift models',
+    'npx nightshift models pets --json',
+  ).action(async (model: string | undefined, options: JsonOption) => {
+    const { models } = await import('./models.ts');
+    end(await models(cli, model, options));
+  });
+
+  add(
+    'promote <run>',
+    "make a run's best state the champion of a model; of a run that awaits approval, approve it",
+    'npx nightshift promote nightly-2026-11-24T01:00:00Z --why "looks right"',
+    'npx nightshift promote nightly-2026-11-24T01:00:00Z --reject --why "too few night shots"',
+    'npx nightshift promote quickstart-20261124-101500 --model pets --why "a first one"',
+  )
+    .option('--model <name>', 'another model than the run is for; a new name makes a new one')
+    .option('--reject', 'where it awaits approval, keep the champion there is')
+    .option('--why <words>', 'what the history says of it')
+    .action(async (run: string, options: PromoteOptions) => {
+      const { promote } = await import('./promote.ts');
+      end(await promote(cli, run, options));
+    });
+
+  add(
+    'rollback <model>',
+    'make an earlier version the champion again; without --to, the one that the present champion replaced',
+    'npx nightshift rollback pets',
+    'npx nightshift rollback pets --to 3fa85f64b9c2 --why "worse on night shots"',
+  )
+    .option('--to <version>', 'its digest, or the first 8 digits or more')
+    .option('--why <words>', 'what the history says of it')
+    .action(async (model: string, options: DecisionOptions & { readonly to?: string }) => {
+      const { rollback } = await import('./promote.ts');
+      end(await rollback(cli, model, options));
     });
 }
 

@@ -4,14 +4,22 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { ConnectionOptions as ClientConnectionOptions } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { StackAddresses } from '../infra/local/supervisor.ts';
+import type { ObjectStore } from '../storage/store.ts';
 import { CommandError, exitCodes } from './cli.ts';
+import { registryOf } from './registry.ts';
+import type { Registry } from './registry.ts';
 import { runsOf } from './runs.ts';
 import type { Runs } from './runs.ts';
+import { openStoreOf } from './store.ts';
 import type { Place } from './view/outcome.ts';
 
 /** A server, and what is known of what stands beside it. */
 export interface Servers {
   readonly runs: Runs;
+  readonly registry: Registry;
+  /** The bucket of its workers: that of the clone's own stack, else the one that the environment names. */
+  openStore(): Promise<ObjectStore>;
   readonly address: string;
   readonly namespace: string;
   /** The Temporal UI's address; known for a clone's own stack. */
@@ -43,11 +51,16 @@ export async function connect(root: string): Promise<Servers> {
 /** Connects to a clone's own stack. */
 export async function connectToStack(
   root: string,
-  { temporalAddress, uiAddress }: { readonly temporalAddress: string; readonly uiAddress: string },
+  {
+    temporalAddress,
+    uiAddress,
+    environment,
+  }: Pick<StackAddresses, 'temporalAddress' | 'uiAddress' | 'environment'>,
 ): Promise<StackServers> {
   return {
     ...(await connectTo({ address: temporalAddress, channelArgs: noProxy }, 'default')),
     uiAddress,
+    openStore: () => openStoreOf(environment),
     objects: join(root, '.nightshift', 's3', 'data', 'nightshift'),
   };
 }
@@ -104,8 +117,11 @@ export async function connectTo(options: ConnectionOptions, namespace: string): 
   const closing = new AbortController();
   // The SDK (1.23) adds a listener a call, and leaves it there.
   setMaxListeners(0, closing.signal);
+  const client = new Client({ connection, namespace });
   return {
-    runs: runsOf(new Client({ connection, namespace }), closing.signal),
+    runs: runsOf(client, closing.signal),
+    registry: registryOf(client, closing.signal),
+    openStore: () => openStoreOf(process.env),
     address,
     namespace,
     close() {

@@ -1,7 +1,7 @@
 /** Looks at a run again and again until it has ended: by description every second, by query when something happened. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunProgress } from '../contract/progress.ts';
-import { ServerAway } from './runs.ts';
+import { ServerAway } from './ask.ts';
 import type { Outcome, RunDescription, Runs } from './runs.ts';
 import { heartbeatStep } from './view/snapshot.ts';
 import type { RunSnapshot } from './view/snapshot.ts';

@@ -5,6 +5,7 @@ import { connect } from './connect.ts';
 import { listRuns } from './run-status.ts';
 import type { ListedRun } from './run-status.ts';
 import { dayAndTime, duration } from './view/format.ts';
+import { columns } from './view/table.ts';
 
 export async function list(
   cli: Cli,
@@ -25,7 +26,7 @@ export async function list(
 /** A line a run, in columns. */
 export function runTable(runs: readonly ListedRun[], now: number): string[] {
   if (runs.length === 0) return ['There is no run yet; `npx nightshift train` starts one.'];
-  const rows = [
+  return columns([
     ['RUN', 'STATUS', 'STARTED', 'TOOK'],
     ...runs.map(({ id, status, startedAt, endedAt }) => [
       id,
@@ -33,14 +34,5 @@ export function runTable(runs: readonly ListedRun[], now: number): string[] {
       dayAndTime(startedAt),
       duration((endedAt ?? now) - startedAt),
     ]),
-  ];
-  const widths = [0, 1, 2, 3].map((column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  ]);
 }

@@ -7,10 +7,7 @@ import {
   TerminatedFailure,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
   defaultPayloadConverter,
-  isGrpcServiceError,
 } from '@temporalio/client';
 import type {
   Client,
@@ -20,30 +17,24 @@ import type {
   WorkflowExecutionStatusName,
 } from '@temporalio/client';
 import type { RunProgress, RunResult } from '../contract/progress.ts';
+import type { PromotionDecision } from '../contract/promotion.ts';
 import { cpuQueue } from '../contract/queues.ts';
-import { pauseUpdate, progressQuery, resumeUpdate } from '../workflows/messages.ts';
+import {
+  approvePromotionUpdate,
+  pauseUpdate,
+  progressQuery,
+  rejectPromotionUpdate,
+  resumeUpdate,
+} from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
+import { ServerAway, askOf, orderDeadlineMs } from './ask.ts';
 import { CommandError, exitCodes } from './cli.ts';
 import type { RunInput } from './input.ts';
 
 export const workflowType = 'trainingPipeline';
 
-/** A look that takes longer counts as a server that is away; the next look asks again. */
-const lookDeadlineMs = 3_000;
-
-/** What is asked once may wait for a server that has just begun. */
-const orderDeadlineMs = 30_000;
-
 /** A step may take a minute, and its state minutes to upload. */
 const handBackMs = 300_000;
-
-/** The server does not answer, or not now: asking again later is right. */
-export class ServerAway extends Error {
-  constructor(cause: unknown) {
-    super('The Temporal server does not answer; try again once it is back.', { cause });
-    this.name = 'ServerAway';
-  }
-}
 
 export interface RunSummary {
   /** The workflow's id: what a user calls a run by. */
@@ -104,32 +95,15 @@ export interface Runs {
   pause(id: string): Promise<void>;
   /** Lets a paused run go on. Throws `CommandError` when the run refuses. */
   unpause(id: string): Promise<void>;
+  /** A person's word on the promotion that a run awaits. Throws `CommandError` when the run refuses. */
+  decide(id: string, approved: boolean, decision: PromotionDecision): Promise<void>;
   /** Running ones first, then the newest. */
   list(limit: number): Promise<RunSummary[]>;
 }
 
-/** `closing`: gives up questions under way, which the SDK would otherwise repeat on a closed connection. */
 export function runsOf(client: Client, closing: AbortSignal): Runs {
-  const ask = async <T>(
-    id: string,
-    question: () => Promise<T>,
-    deadlineMs = lookDeadlineMs,
-  ): Promise<T> => {
-    // A signal for each question: the SDK never takes its listeners off, and a run is looked at for hours.
-    const asking = new AbortController();
-    const giveUp = (): void => asking.abort();
-    closing.addEventListener('abort', giveUp);
-    try {
-      return await client.withAbortSignal(asking.signal, () =>
-        client.withDeadline(Date.now() + deadlineMs, question),
-      );
-    } catch (error) {
-      throw asAnswer(error, id);
-    } finally {
-      closing.removeEventListener('abort', giveUp);
-    }
-  };
-  const look = (id: string, deadlineMs = lookDeadlineMs): Promise<RunDescription> =>
+  const ask = askOf(client, closing);
+  const look = (id: string, deadlineMs?: number): Promise<RunDescription> =>
     ask(id, async () => describe(await client.workflow.getHandle(id).describe()), deadlineMs);
   // Temporal takes a cancellation of what has ended for done, and does not find it for an update.
   const refuseEnded = async (id: string): Promise<void> => {
@@ -191,6 +165,15 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     },
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
+    async decide(id, approved, decision) {
+      await refuseEnded(id);
+      const update = approved ? approvePromotionUpdate : rejectPromotionUpdate;
+      await ask(
+        id,
+        () => client.workflow.getHandle(id).executeUpdate(update, { args: [decision] }),
+        orderDeadlineMs,
+      );
+    },
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];
@@ -248,7 +231,7 @@ function describe(run: WorkflowExecutionDescription): RunDescription {
 }
 
 /** What is below the wrappers of workflow and activity says why. */
-function outcomeOf({ cause }: WorkflowFailedError): Outcome {
+export function outcomeOf({ cause }: WorkflowFailedError): Outcome {
   let failure = cause;
   while (failure instanceof ActivityFailure || failure instanceof ChildWorkflowFailure) {
     failure = failure.cause;
@@ -267,31 +250,4 @@ function outcomeOf({ cause }: WorkflowFailedError): Outcome {
     message,
     ...(details?.problems && { problems: details.problems }),
   };
-}
-
-/** Answers of a server that is there: INVALID_ARGUMENT, PERMISSION_DENIED, UNAUTHENTICATED. */
-const refusals = new Map([
-  [3, 'does not accept the call'],
-  [7, 'denies permission'],
-  [16, 'does not accept the credentials'],
-]);
-
-function asAnswer(error: unknown, id: string): Error {
-  if (error instanceof WorkflowNotFoundError) {
-    return new CommandError(
-      `There is no run '${id}' on this server; \`npx nightshift list\` shows those there are.`,
-    );
-  }
-  if (error instanceof WorkflowUpdateFailedError) {
-    return new CommandError(`Run ${id} refuses: ${error.cause?.message ?? error.message}.`);
-  }
-  const cause = error instanceof Error && error.cause;
-  if (!isGrpcServiceError(cause)) return error as Error;
-  const refusal = refusals.get(cause.code);
-  if (refusal === undefined) return new ServerAway(cause);
-  return new CommandError(
-    `The Temporal server ${refusal}: ${cause.details}; check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_API_KEY.`,
-    undefined,
-    error,
-  );
 }

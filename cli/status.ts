@@ -32,6 +32,9 @@ export async function status(
     const lines = [
       `Run ${run}: ${status}, started ${dayAndTime(description.startedAt)}, ${took}`,
       ...runLines(snapshot, cli.colors),
+      ...(progress?.promotion?.status === 'awaiting approval'
+        ? [`\`npx nightshift promote ${run}\` approves it, with --reject it does not.`]
+        : []),
       ...(outcome ? outcomeLines(outcome, place, cli.colors) : pageLine(place)),
     ];
     for (const line of lines) printLine(cli.out, line);

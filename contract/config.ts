@@ -1,5 +1,6 @@
 /** The configuration of a run: every knob, with its default, its unit and its meaning. An unknown key is an error. */
 import { z } from 'zod';
+import { modelNameSchema } from './model-name.ts';
 
 const fraction = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -156,10 +157,11 @@ const modelSchema = z.strictObject({
    * `none` (from scratch); `imagenet` (Keras's official file); the path, `file:`, `http(s):` or
    * `s3:` address of an .h5 or .weights.h5 file that Keras wrote, or of a SavedModel of TF-Hub's
    * (a .tar.gz, or a folder's path); or a model of our own: `run:` and the id of a run or of its
-   * workflow, or a checkpoint's `s3://bucket/runs/../variables`.
+   * workflow, `champion:` and the name of a model in the registry, or a checkpoint's
+   * `s3://bucket/runs/../variables`.
    */
   weights: z.string().min(1).default('none'),
-  /** SHA-256 the file must have; of a run's model, its `modelDigest`. `imagenet` is always checked. */
+  /** SHA-256 the file must have; of a run's model or a champion, its digest. `imagenet` is always checked. */
   weightsSha256: sha256.optional(),
   /** What learns: everything, the new head, the head and every BatchNorm, or all from a stage on. */
   trainable: z
@@ -253,6 +255,24 @@ const trainingSchema = z.strictObject({
   strict: z.boolean().default(false),
 });
 
+/** What becomes of the model: the gate that it must pass to be the champion of its name. */
+const promotionSchema = z.strictObject({
+  /** Its name in the registry. */
+  model: modelNameSchema,
+  /** The least test accuracy. */
+  minAccuracy: fraction.default(0),
+  /** The most that its accuracy may lie below the champion's, on the same test images. */
+  margin: fraction.default(0.01),
+  /** The champion stays where its lead, by McNemar's exact test, is by chance in less than this share of cases. */
+  level: fraction.default(0.05),
+  /** The least share of the test images of any class that are recognised. */
+  classFloor: fraction.default(0),
+  /** Past the gate a person decides; who has not by the deadline has rejected it. */
+  approval: z.strictObject({ deadlineHours: positive.max(24 * 365).default(24) }).optional(),
+  /** `champion`: begin with its weights where there is one, else as `model.weights` says. */
+  warmStart: z.enum(['champion', 'scratch']).default('scratch'),
+});
+
 /** A whole configuration; parsing fills in every default. */
 export const configSchema = z.strictObject({
   /** Everything random in a run follows from it. */
@@ -261,6 +281,8 @@ export const configSchema = z.strictObject({
   augment: augmentSchema.prefault({}),
   model: modelSchema.prefault({}),
   training: trainingSchema.prefault({}),
+  /** Promote the model once it is trained; without it, the run ends with its report. */
+  promotion: promotionSchema.optional(),
 });
 
 /** The configuration after `resolve-config`: no gap, every value checked. */
@@ -270,3 +292,4 @@ export type ConfigInput = z.input<typeof configSchema>;
 export type AugmentConfig = Config['augment'];
 export type ErasingConfig = NonNullable<AugmentConfig['erasing']>;
 export type TrainingConfig = Config['training'];
+export type PromotionConfig = NonNullable<Config['promotion']>;

@@ -1,4 +1,4 @@
-/** Every object key in the bucket. Nothing a user names is ever part of a key. */
+/** Every object key in the bucket. Of all that a user names only a model's name is part of keys (contract/model-name.ts). */
 
 /** A data stage's commit point: `stages/<digest>/manifest.json`. */
 export const stageManifestKey = (digest: string): string => `stages/${digest}/manifest.json`;
@@ -64,6 +64,44 @@ export const runNameKey = (workflowIdDigest: string): string => `names/${workflo
 /** What a run came to: the commit point of its report and metrics. */
 export const runResultKey = (run: string): string => `${runPrefix(run)}result/manifest.json`;
 
+/** All models. */
+export const modelsPrefix = 'models/';
+
+/** Which version of a model counts. A mutable pointer. */
+export const championKey = (model: string): string => `${modelsPrefix}${model}/champion.json`;
+
+/** The model whose champion a key names; undefined for any other key. */
+export const modelOfChampionKey = (key: string): string | undefined =>
+  /^models\/([^/]+)\/champion\.json$/.exec(key)?.[1];
+
+/** The commit point of a version, by the digest of its variables. */
+export const versionManifestKey = (model: string, digest: string): string =>
+  `${versionsPrefix(model)}${digest}/manifest.json`;
+
+/** Where one attempt at a version puts its data. */
+export const versionDataPrefix = (model: string, digest: string, attempt: string): string =>
+  `${versionsPrefix(model)}${digest}/${attempt}/`;
+
+/** All versions of a model. */
+export const versionsPrefix = (model: string): string => `${modelsPrefix}${model}/versions/`;
+
+/** The version whose manifest a key is that of; undefined for any other key. */
+export const digestOfVersionKey = (key: string): string | undefined =>
+  /\/versions\/([0-9a-f]{64})\/manifest\.json$/.exec(key)?.[1];
+
+/** How the champion of this generation came to be that. Never changed. */
+export const championHistoryKey = (model: string, generation: number): string =>
+  `${championHistoryPrefix(model)}${padded(generation, 8)}.json`;
+
+/** The history of a model's champions. */
+export const championHistoryPrefix = (model: string): string => `${modelsPrefix}${model}/history/`;
+
+/** The generation that a key of a history is of; undefined for any other key. */
+export function generationOfHistoryKey(key: string): number | undefined {
+  const match = /\/history\/(\d{8})\.json$/.exec(key);
+  return match ? Number(match[1]) : undefined;
+}
+
 /** The checkpoints of one lineage of a run. */
 export const lineagePrefix = (run: string, lineage: string): string =>
   `${runPrefix(run)}${lineage}/`;
@@ -105,6 +143,7 @@ const attemptData = [
   new RegExp(`^(stages/[^/]+/)data/${attemptId}/[^/]+$`),
   new RegExp(`^(runs/[^/]+/result/)${attemptId}/[^/]+$`),
   new RegExp(`^(runs/[^/]+/[^/]+/\\d{9}/)${attemptId}/[^/]+$`),
+  new RegExp(`^(models/[^/]+/versions/[^/]+/)${attemptId}/[^/]+$`),
 ];
 
 /** The manifest of the checkpoint whose bundle has this prefix; undefined for any other prefix. */

@@ -21,7 +21,7 @@ export const storedFileSchema = z.strictObject({
  * What every manifest has: the files it commits, and how often a winner that did not verify has
  * been replaced (`generation`).
  */
-const manifestShape = {
+export const manifestShape = {
   version: z.literal(1),
   generation: natural,
   attempt: z.string(),

@@ -1,15 +1,18 @@
 /** From a part of a configuration to a whole one: laid over another, every gap filled, every value checked. */
-import type { z } from 'zod';
 import { configSchema } from './config.ts';
 import type { Config } from './config.ts';
 import { knownSamples } from './known-samples.ts';
+import { modelNameRule, modelNameSchema } from './model-name.ts';
 import { presetNames, presets } from './presets.ts';
 import type { PresetName } from './presets.ts';
+import { isRecord, problemLines } from './problem-lines.ts';
 import { featuresKept } from './stages.ts';
 import { weightsPlace } from './weights.ts';
 
 /** The configuration, or a line a problem: the key, its value where it has one, and the rule. */
 export type ParsedConfig = { readonly config: Config } | { readonly problems: readonly string[] };
+
+const keys = 'contract/config.ts has those there are';
 
 /** What a user writes, laid over the preset of this name. */
 export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {
@@ -23,25 +26,10 @@ export function parseOver(base: unknown, own: unknown): ParsedConfig {
   const merged = overlay(base, own);
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) {
-    return { problems: parsed.error.issues.flatMap((issue) => linesOf(issue, merged)) };
+    return { problems: parsed.error.issues.flatMap((issue) => problemLines(issue, merged, keys)) };
   }
   const problems = [...conflictsOf(parsed.data)];
   return problems.length > 0 ? { problems } : { config: parsed.data };
-}
-
-function linesOf(issue: z.core.$ZodIssue, input: unknown): string[] {
-  const line = (path: readonly PropertyKey[], rule: string): string => {
-    const value = path.reduce(
-      (part, key) => (isRecord(part) ? part[String(key)] : undefined),
-      input,
-    );
-    const shown = value === undefined ? '' : `${JSON.stringify(value)}: `;
-    return `${path.join('.') || 'input'}: ${shown}${rule}`;
-  };
-  if (issue.code !== 'unrecognized_keys') return [line(issue.path, issue.message)];
-  return issue.keys.map((key) =>
-    line([...issue.path, key], 'there is no such key; contract/config.ts has those there are'),
-  );
 }
 
 /** Combinations that can't train. */
@@ -57,9 +45,15 @@ function* conflictsOf(config: Config): Generator<string> {
   if (model.weights === 'none' && model.trainable !== 'all') {
     yield `model.trainable: '${model.trainable}' freezes convolutions that model.weights 'none' leaves random; use 'all', or give weights`;
   }
-  const { kind } = weightsPlace(model.weights);
-  if ((kind === 'imagenet' || kind === 'file') && model.stem === 'small') {
+  const place = weightsPlace(model.weights);
+  if ((place.kind === 'imagenet' || place.kind === 'file') && model.stem === 'small') {
     yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
+  }
+  if (config.promotion?.warmStart === 'champion' && place.kind === 'champion') {
+    yield `model.weights: ${JSON.stringify(model.weights)} beside promotion.warmStart 'champion', which says where training begins too; leave one out`;
+  }
+  if (place.kind === 'champion' && !modelNameSchema.safeParse(place.model).success) {
+    yield `model.weights: ${JSON.stringify(model.weights)}: a model's name ${modelNameRule}`;
   }
   const mixes = (['mixup', 'cutmix'] as const).filter((key) => augment[key] !== undefined);
   if (featuresKept(config).train && mixes.length > 0) {
@@ -80,8 +74,5 @@ export function overlay(base: unknown, own: unknown): unknown {
   const keys = new Set([...Object.keys(base), ...Object.keys(own)]);
   return Object.fromEntries([...keys].map((key) => [key, overlay(base[key], own[key])]));
 }
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isPreset = (name: unknown): name is PresetName => presetNames.includes(name as PresetName);

@@ -1,6 +1,8 @@
 /** What a run says of itself while it goes on and at its end: the query's answer, heartbeats, the result. */
 import { z } from 'zod';
+import type { PromotionState } from './promotion.ts';
 
+/** Of every run. */
 export const stageNames = [
   'configure',
   'ingest',
@@ -10,7 +12,8 @@ export const stageNames = [
   'predict',
   'report',
 ] as const;
-export type StageName = (typeof stageNames)[number];
+/** `promote` comes after the others, where a run is to promote its model. */
+export type StageName = (typeof stageNames)[number] | 'promote';
 
 /** One stage as the progress view shows it. Times are epoch milliseconds. */
 export interface StageProgress {
@@ -69,6 +72,8 @@ export interface RunProgress {
   };
   /** A user has stopped it. While its segment hands back it still holds a GPU; then its state is durable. */
   readonly paused?: boolean;
+  /** What becomes of the model, where it may be promoted. */
+  readonly promotion?: PromotionState;
   /** The last trouble that was got over, and when. */
   readonly lastProblem?: { readonly at: number; readonly message: string };
   readonly result?: RunResult;
@@ -121,4 +126,6 @@ export interface RunResult {
   readonly idleShare: number;
   /** From which steps on the bits may differ from an undisturbed run, and why. Empty: none. */
   readonly notBitEqual: readonly string[];
+  /** What became of the model, where it might be promoted. */
+  readonly promotion?: PromotionState;
 }

@@ -54,7 +54,8 @@ export interface FeatureShards {
 export interface Predictions {
   readonly kind: 'predictions';
   readonly base: string;
-  readonly checkpoint: CheckpointReference;
+  /** A run's state, or a version in the registry. */
+  readonly checkpoint: CheckpointReference | VersionReference;
   readonly config: Config;
   readonly classes: readonly string[];
   readonly conventions: Conventions;
@@ -78,6 +79,12 @@ export const checkpointReferenceSchema = z.strictObject({
   step: natural,
 });
 export type CheckpointReference = z.infer<typeof checkpointReferenceSchema>;
+
+/** A version of a model in the registry, by the digest of its variables. */
+export interface VersionReference {
+  readonly model: string;
+  readonly digest: string;
+}
 
 /** A validation, and the state it was of; null: its weights are gone, or were left with another run. */
 export const validatedStateSchema = z.strictObject({

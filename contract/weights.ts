@@ -50,6 +50,8 @@ export type WeightsPlace =
   | { readonly kind: 'imagenet' }
   /** The best state of an earlier run, by its id or its workflow's. */
   | { readonly kind: 'run'; readonly id: string }
+  /** The champion of a model in the registry. */
+  | { readonly kind: 'champion'; readonly model: string }
   /** A checkpoint's bundle in a bucket, by its prefix. */
   | { readonly kind: 'bundle'; readonly bucket: string; readonly prefix: string }
   /** Somebody else's file. */
@@ -60,6 +62,8 @@ export function weightsPlace(value: string): WeightsPlace {
   if (value === 'none' || value === 'imagenet') return { kind: value };
   const run = /^run:(.+)$/.exec(value);
   if (run) return { kind: 'run', id: run[1]! };
+  const champion = /^champion:(.+)$/.exec(value);
+  if (champion) return { kind: 'champion', model: champion[1]! };
   const bundle = /^s3:\/\/([^/]+)\/(runs\/.+\/variables)$/.exec(value);
   if (bundle) return { kind: 'bundle', bucket: bundle[1]!, prefix: bundle[2]! };
   return { kind: 'file', address: value };

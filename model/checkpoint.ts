@@ -8,7 +8,7 @@ import {
   stepOfBundleKey,
 } from '../contract/keys.ts';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
-import type { CheckpointManifest } from '../contract/manifests.ts';
+import type { CheckpointManifest, StoredFile } from '../contract/manifests.ts';
 import { NightshiftError } from '../contract/failures.ts';
 import { controllerAfter } from '../contract/controller.ts';
 import { position } from '../contract/plan.ts';
@@ -120,15 +120,25 @@ export async function fetchBundle(
     const place = { bucket: store.bucket, key: manifestKeyOf(manifest) };
     throw new DamagedObject(place, 'its variables were let go of');
   }
-  for (const file of manifest.files) {
+  await fetchFiles(store, manifestKeyOf(manifest), manifest.files, directory, options);
+  return join(directory, bundleName);
+}
+
+/** Brings files that a manifest names to `directory`. Throws `DamagedObject` when a byte is not as it says. */
+export async function fetchFiles(
+  store: ObjectStore,
+  manifestKey: string,
+  files: readonly StoredFile[],
+  directory: string,
+  options: CallOptions = {},
+): Promise<void> {
+  for (const file of files) {
     const { sha256 } = await store.getToFile(file.key, join(directory, file.name), options);
     if (sha256 !== file.sha256) {
       const problem = `expected SHA-256 ${file.sha256}, got ${sha256}`;
-      const manifestKey = manifestKeyOf(manifest);
       throw new DamagedObject({ bucket: store.bucket, key: file.key }, problem, { manifestKey });
     }
   }
-  return join(directory, bundleName);
 }
 
 /** A state on local disk, to be committed. */

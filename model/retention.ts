@@ -64,7 +64,7 @@ export async function sweep(
   const before = new Date((await timeOf(store, options)) - olderThanMs);
   const uploads = await store.abortUploadsBefore(before, options);
   let [objects, bytes] = [0, 0];
-  for (const prefix of ['runs/', 'stages/']) {
+  for (const prefix of ['runs/', 'stages/', 'models/']) {
     const data = oldData(store.list(prefix, options), before);
     for await (const { folder, old } of data) {
       // Named since it was listed, it is no orphan: the manifests are read now.

@@ -2,6 +2,7 @@
 import type { Config } from '../contract/config.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Example, StageProgress, Validation } from '../contract/progress.ts';
+import type { PromotionState } from '../contract/promotion.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import type { TakenWeights } from '../contract/weights.ts';
 
@@ -41,6 +42,8 @@ export interface ReportInput {
     /** [label][predicted] */
     readonly confusion: readonly (readonly number[])[];
   };
+  /** What becomes of the model, where it may be promoted. */
+  readonly promotion?: PromotionState;
   readonly example: ShownExample;
   /** Wrong, and the most confident first. */
   readonly mistakes: readonly ShownExample[];

@@ -1,12 +1,13 @@
 /** A run's report: one self-contained HTML page, without network. */
 import { presets } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
+import { promotionSentence, ruleLine } from '../contract/promotion.ts';
 import { numericsText } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { accuracyChart, lossChart } from './charts.ts';
 import { configRows } from './config-rows.ts';
 import { html, raw } from './html.ts';
-import type { Html } from './html.ts';
+import type { Content, Html } from './html.ts';
 import type { ReportInput, ShownExample } from './report-input.ts';
 import { style } from './style.ts';
 
@@ -35,6 +36,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
               ${percent(best.accuracy)}.
             </p>
           </header>
+          ${promotionSection(input)}
           <section aria-labelledby="example">
             <h2 id="example">A random test image</h2>
             <figure class="example">
@@ -89,6 +91,22 @@ export async function renderReport(input: ReportInput): Promise<string> {
       </body>
     </html>`;
   return page.text;
+}
+
+/** What becomes of the model, and every rule that it was held against. */
+function promotionSection({ promotion }: ReportInput): Content {
+  if (!promotion) return '';
+  const { gate, champion } = promotion;
+  const beside = champion
+    ? `and beside the champion of generation ${champion.generation}, the model of run ${champion.workflowId}`
+    : 'without a champion to compare with';
+  return html`<section aria-labelledby="promotion">
+    <h2 id="promotion">Promotion</h2>
+    <p>${promotionSentence(promotion)} Judged on ${count(gate.samples)} test images, ${beside}:</p>
+    <ul>
+      ${gate.rules.map((rule) => html`<li>${ruleLine(rule)}</li>`)}
+    </ul>
+  </section>`;
 }
 
 function classTable({ classes, metrics }: ReportInput): Html {

@@ -17,7 +17,9 @@ const retry: RetryPolicy = {
 };
 
 /** Steps that read and write small objects; a state to go on from is read whole, a gigabyte in ten minutes at 2 MB/s. */
-export const quick = proxyActivities<Pick<DataActivities, 'resolveConfig' | 'keepMilestone'>>({
+export const quick = proxyActivities<
+  Pick<DataActivities, 'resolveConfig' | 'keepMilestone' | 'findChampion'>
+>({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: heartbeatTimeoutMs,
   retry,
@@ -37,6 +39,10 @@ export const data = proxyActivities<
     | 'augmentShard'
     | 'sealStage'
     | 'writeReport'
+    | 'evaluateGate'
+    | 'promoteByHand'
+    | 'promoteCandidate'
+    | 'rollBackModel'
   >
 >({ startToCloseTimeout: '6 hours', heartbeatTimeout: heartbeatTimeoutMs, retry });
 

@@ -1,2 +1,3 @@
 /** The workflow types a worker offers. */
+export { promoteModel, rollbackModel } from './models.ts';
 export { trainingPipeline } from './pipeline.ts';

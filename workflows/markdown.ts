@@ -1,15 +1,18 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
 import type { RunProgress, StageProgress, TrainingProgress } from '../contract/progress.ts';
+import { promotionSentence, ruleLine } from '../contract/promotion.ts';
+import type { PromotionState } from '../contract/promotion.ts';
 
 const marks = { waiting: '·', running: '▶', done: '✓', failed: '✗', cancelled: '■' } as const;
 
 /** Renders the current details of a run. */
 export function progressMarkdown(progress: RunProgress): string {
-  const { stages, training, resumed, paused, lastProblem, result } = progress;
+  const { stages, training, resumed, paused, promotion, lastProblem, result } = progress;
   const lines = ['```', ...stages.map(stageLine), '```'];
   if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
   if (resumed) lines.push('', ...resumedLines(resumed));
   if (training) lines.push(...trainingLines(training, paused));
+  if (promotion) lines.push(...promotionLines(promotion));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
   if (result) {
     const { example } = result;
@@ -23,6 +26,14 @@ export function progressMarkdown(progress: RunProgress): string {
     );
   }
   return lines.join('\n');
+}
+
+function promotionLines(promotion: PromotionState): string[] {
+  const lines = ['', `**Promotion**: ${promotionSentence(promotion)}`];
+  if (promotion.status === 'awaiting approval') {
+    lines.push('The updates `approvePromotion` and `rejectPromotion` decide, with who and why.');
+  }
+  return [...lines, ...promotion.gate.rules.map((rule) => `- ${ruleLine(rule)}`)];
 }
 
 function resumedLines({ run, step, changes }: NonNullable<RunProgress['resumed']>): string[] {

@@ -1,6 +1,7 @@
 /** The signals, queries and updates a run takes: shared by the workflow and its clients. */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { RunProgress } from '../contract/progress.ts';
+import type { PromotionDecision } from '../contract/promotion.ts';
 
 /** How far the run is: stages, training milestones, and the result when it is done. */
 export const progressQuery = defineQuery<RunProgress>('progress');
@@ -13,3 +14,13 @@ export const resumeUpdate = defineUpdate<void>('resume');
 
 /** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on; refused where none comes before the end. */
 export const setLearningRateUpdate = defineUpdate<void, [rate: number]>('setLearningRate');
+
+/** Lets a model that passed the gate become the champion; refused while none awaits that. */
+export const approvePromotionUpdate = defineUpdate<void, [decision: PromotionDecision]>(
+  'approvePromotion',
+);
+
+/** Keeps the champion that there is; refused likewise. */
+export const rejectPromotionUpdate = defineUpdate<void, [decision: PromotionDecision]>(
+  'rejectPromotion',
+);

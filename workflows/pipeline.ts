@@ -1,6 +1,7 @@
 /** The pipeline, from a configuration to a report: one workflow a run. Reads like its diagram. */
 import { workflowInfo } from '@temporalio/workflow';
 import type { RunResult } from '../contract/progress.ts';
+import type { PromotionState } from '../contract/promotion.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { weightsNote } from '../contract/weights.ts';
@@ -10,6 +11,7 @@ import { onceMended } from './once-mended.ts';
 import { predictTestSet } from './predict.ts';
 import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
+import { promote } from './promote.ts';
 import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
@@ -26,7 +28,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
-  progress.begins(preset, takeover);
+  progress.begins(preset, takeover, config.promotion !== undefined);
   const { dataset, taken } = await progress.stage('ingest', async () => {
     const dataset = await data.ingestDataset({
       source: config.dataset.source,
@@ -99,22 +101,34 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     predictTestSet(inputs, training, base.test.digest, advance),
   );
   await milestones.settled();
-  const result = await progress.stage('report', () =>
+  const report = (promotion?: PromotionState): Promise<RunResult> =>
     onceMended(
       () =>
         data.writeReport({
           ...{ inputs, preset, predictions, trained: training.trained },
-          ...{ weights: taken, stages: progress.stages() },
+          ...{ weights: taken, stages: progress.stages(), promotion },
         }),
       async () => {
         await training.remakeLast();
         const { digest } = base.test;
         predictions = await predictTestSet(inputs, training, digest, () => undefined, 'verify');
       },
-    ),
-  );
+    );
+  const result = await progress.stage('report', () => report());
+  const { promotion: gate } = config;
+  const promotion =
+    gate &&
+    (await progress.stage('promote', async () => {
+      const tell = async (state: PromotionState): Promise<void> => {
+        progress.promotion(state);
+        await report(state);
+      };
+      const state = await promote(gate, { inputs, predictions, tell });
+      await tell(state);
+      return state;
+    }));
   await endSweep();
-  return progress.finish(result);
+  return progress.finish({ ...result, ...(promotion && { promotion }) });
 }
 
 /** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */

@@ -13,6 +13,7 @@ import type {
   StageProgress,
   TrainingProgress,
 } from '../contract/progress.ts';
+import type { PromotionState } from '../contract/promotion.ts';
 import type { StoredState, Takeover } from '../contract/stages.ts';
 import { progressMarkdown } from './markdown.ts';
 import { progressQuery } from './messages.ts';
@@ -23,13 +24,15 @@ export type Advance = (done: number, total: number) => void;
 export interface Progress {
   /** Runs one stage and keeps its times, parts and end. */
   stage<T>(name: StageName, work: (advance: Advance) => Promise<T>): Promise<T>;
-  begins(preset: string, takeover: Takeover | undefined): void;
+  /** `promotes`: whether there is a stage more. */
+  begins(preset: string, takeover: Takeover | undefined, promotes: boolean): void;
   /** Says of a stage what came out of it. */
   note(name: StageName, note: string): void;
   paused(value: boolean): void;
   training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
   /** A state is in the store, also one from between two milestones. */
   stored(state: StoredState): void;
+  promotion(state: PromotionState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
   finish(result: RunResult): RunResult;
@@ -40,7 +43,7 @@ export function openProgress(run: string): Progress {
   let state: RunProgress = {
     run,
     preset: '',
-    stages: stageNames.map((name) => ({ name, status: 'waiting' })),
+    stages: stageNames.map(waiting),
   };
   const update = (change: Partial<RunProgress>): void => {
     state = { ...state, ...change };
@@ -81,9 +84,10 @@ export function openProgress(run: string): Progress {
       }
     },
     note: (name, note) => updateStage(name, { note }),
-    begins: (preset, takeover) =>
+    begins: (preset, takeover, promotes) =>
       update({
         preset,
+        ...(promotes && { stages: [...state.stages, waiting('promote')] }),
         ...(takeover && {
           resumed: {
             run: takeover.workflowId,
@@ -101,6 +105,7 @@ export function openProgress(run: string): Progress {
         const reached = Math.max(before!.step, step);
         return { ...before!, step: reached, durableStep: step, durableAt: at };
       }),
+    promotion: (promotion) => update({ promotion }),
     problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
     stages: () => state.stages,
     finish(result) {
@@ -109,6 +114,8 @@ export function openProgress(run: string): Progress {
     },
   };
 }
+
+const waiting = (name: StageName): StageProgress => ({ name, status: 'waiting' });
 
 /** A stage has one line; the problems of a configuration stand below one another in the run's outcome. */
 function firstLine(failure: unknown): string {

@@ -26,6 +26,9 @@ export function dayAndTime(at: number): string {
 /** A share of 1: `41.2 %`. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** The first digits of a digest: enough to name a version by. */
+export const shortDigest = (digest: string): string => digest.slice(0, 12);
+
 /** A whole number with its thousands apart: `12,345`. */
 export const count = (value: number): string =>
   String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ',');

@@ -2,6 +2,7 @@
 import { join, relative } from 'node:path';
 import type { FailureType } from '../../contract/failures.ts';
 import type { RunResult } from '../../contract/progress.ts';
+import { promotionSentence } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
 import type { Outcome } from '../runs.ts';
 import { count, percent } from './format.ts';
@@ -34,7 +35,7 @@ export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): st
 }
 
 function resultLines(result: RunResult, place: Place, colors: Colors): string[] {
-  const { example, predictionsKeys, notBitEqual, resumes } = result;
+  const { example, predictionsKeys, notBitEqual, resumes, promotion } = result;
   const accuracy = colors.bold(`Test accuracy ${percent(result.testAccuracy)}`);
   const right = example.predicted === example.label;
   const verdict = right
@@ -45,6 +46,7 @@ function resultLines(result: RunResult, place: Place, colors: Colors): string[] 
     `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${result.testLoss.toFixed(3)}).`,
     `Best model: after step ${count(result.bestStep)} of ${count(result.steps)}, validation accuracy ${percent(result.validationAccuracy)}${resumes > 0 ? `; resumed ${resumes === 1 ? 'once' : `${resumes} times`}` : ''}.`,
     ...notBitEqual.map((why) => `Not bit-equal to an undisturbed run ${why}.`),
+    ...(promotion ? [promotionSentence(promotion)] : []),
     `A random test image, ${example.id}: predicted ${example.predicted} (${percent(example.probability)})${verdict}.`,
     `Report       ${pathOf(result.reportKey, place)}`,
     `Predictions  ${pathOf(firstPredictions, place)}${more.length > 0 ? ` and ${more.length} more` : ''}`,

@@ -1,5 +1,7 @@
 /** A run as lines that stay: one a change of stage, one a validation, and in between one every ten seconds. */
 import type { StageProgress, TrainingProgress, Validation } from '../../contract/progress.ts';
+import { promotionSentence } from '../../contract/promotion.ts';
+import type { PromotionState } from '../../contract/promotion.ts';
 import { clock, count, duration, percent } from './format.ts';
 import { downloadSentence, pausedSentence, trainingSentence } from './run-view.ts';
 import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
@@ -18,6 +20,7 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
   let away = false;
   let takeoverSaid = false;
   let pausedSaid: string | undefined;
+  let promotionSaid: PromotionState['status'] | undefined;
   let movedAt = -Infinity;
 
   function* newMilestones(training: TrainingProgress): Generator<string> {
@@ -50,6 +53,11 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
       const isOver = !progress.stages.some(({ status }) => status === 'running');
       if (paused !== pausedSaid && !isOver) yield paused ?? 'goes on';
       pausedSaid = paused;
+    }
+    const promotion = progress?.promotion;
+    if (promotion && promotion.status !== promotionSaid) {
+      promotionSaid = promotion.status;
+      yield promotionSentence(promotion);
     }
     const problem = progress?.lastProblem;
     if (problem && problem.at > problemAt) {

@@ -1,5 +1,7 @@
 /** A run as a terminal shows it: a line a stage, and what training is at. Pure. */
 import type { StageProgress } from '../../contract/progress.ts';
+import { promotionSentence, ruleLine } from '../../contract/promotion.ts';
+import type { PromotionState } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
 import { clock, count, duration, megabytes, percent, progressBar, threeDigits } from './format.ts';
 import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
@@ -18,6 +20,7 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
       lines.push(...what.map((line) => `    ${line}`));
     }
   }
+  if (progress?.promotion && !progress.result) lines.push(...promotionLines(progress.promotion));
   if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
   if (!progress && awaySince === undefined) {
     lines.push(colors.dim('waiting for a worker to take the run up'));
@@ -32,6 +35,13 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
     lines.push(colors.yellow(`! waiting for Temporal, for ${duration(at - awaySince)}`));
   }
   return lines;
+}
+
+function promotionLines(promotion: PromotionState): string[] {
+  return [
+    ...promotion.gate.rules.map((rule) => `    ${ruleLine(rule)}`),
+    `    ${promotionSentence(promotion)}`,
+  ];
 }
 
 /** Before training the trainer is asked what it computes with. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolveConfig as resolve } from '../../activities/resolve-config.ts';
+import { moveChampion } from '../../model/champions.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import { testStep } from '../support/data-services.ts';
+import { metrics } from '../support/finished-run.ts';
 
 const resolveConfig = (input?: unknown) => resolve({ store: openMemoryStore() }, input, testStep());
 
@@ -144,4 +146,48 @@ test('an unknown preset is refused with the list of presets', async () => {
 
 test('an input that is no object is refused', async () => {
   assert.deepEqual(await problemsOf([1]), ['input: expected an object, got [1]']);
+});
+
+/** A store with a champion of the model pets. */
+async function storeWithChampion(digit: string) {
+  const store = openMemoryStore();
+  await moveChampion(store, 'pets', digit, async () => ({
+    ...{ kind: 'promotion', digest: digit.repeat(64), run: 'r', workflowId: 'night' },
+    ...{ metrics, gate: null, by: 'ada', why: 'first' },
+  }));
+  return store;
+}
+
+test('a champion to begin with is pinned by its digest: one that follows changes nothing', async () => {
+  const store = await storeWithChampion('1');
+  const weightsOf = async (input: object) => {
+    const { weights, weightsSha256 } = (await resolve({ store }, input, testStep())).config.model;
+    return [weights, weightsSha256];
+  };
+  const pinned = ['champion:pets', '1'.repeat(64)];
+  assert.deepEqual(await weightsOf({ model: { weights: 'champion:pets' } }), pinned);
+  const warm = { promotion: { model: 'pets', warmStart: 'champion' } };
+  assert.deepEqual(await weightsOf(warm), pinned);
+  const earlier = { weights: 'champion:pets', weightsSha256: '2'.repeat(64) };
+  assert.deepEqual(await weightsOf({ model: earlier }), ['champion:pets', '2'.repeat(64)]);
+});
+
+test('a warm start where there is no champion yet begins as model.weights says', async () => {
+  const promotion = { model: 'pets', warmStart: 'champion' };
+  const { model } = (await resolveConfig({ promotion, model: { weights: 'imagenet' } })).config;
+  assert.equal(model.weights, 'imagenet');
+});
+
+test('a champion that is not there, or would be named twice, is refused with its key', async () => {
+  assert.match(
+    (await problemsOf({ model: { weights: 'champion:pets' } }))[0]!,
+    /^model\.weights: "champion:pets": bucket memory has no champion/,
+  );
+  assert.match(
+    (await problemsOf({ model: { weights: 'champion:A b' } }))[0]!,
+    /a model's name must be 1 to 63/,
+  );
+  const promotion = { model: 'pets', warmStart: 'champion' };
+  const twice = await problemsOf({ promotion, model: { weights: 'champion:dogs' } });
+  assert.match(twice[0]!, /beside promotion\.warmStart 'champion'.*leave one out/);
 });

@@ -3,12 +3,22 @@ import { test } from 'node:test';
 import { dev } from '../../cli/dev.ts';
 import { parseSetting } from '../../cli/input.ts';
 import { list } from '../../cli/list.ts';
+import { promote } from '../../cli/promote.ts';
 import { status } from '../../cli/status.ts';
 import { train } from '../../cli/train.ts';
 import { watch } from '../../cli/watch.ts';
-import { fakeRuns, fakeStack, openClone, progressAt, result } from './support.ts';
+import type { PromotionState } from '../../contract/promotion.ts';
+import { fakeRuns, fakeStack, openClone, progressAt, result, ten } from './support.ts';
 
 process.env['TZ'] = 'UTC';
+
+const awaiting: PromotionState = {
+  ...{ model: 'pets', status: 'awaiting approval', champion: null, deadline: ten },
+  gate: {
+    ...{ passed: true, samples: 20 },
+    rules: [{ rule: 'accuracy', measured: 0.5, limit: 0.4, passed: true, text: 'so much' }],
+  },
+};
 
 const outcome = { status: 'completed', result } as const;
 
@@ -135,4 +145,39 @@ test('list --json prints the runs as one array', async (t) => {
     listed.map(({ id }) => id),
     ['a'],
   );
+});
+
+test('promote of a run that awaits approval approves it, and --reject rejects it', async (t) => {
+  const { cli, out } = await openClone(t);
+  const progress = progressAt('promote', {}, { promotion: awaiting });
+  const runs = fakeRuns({ progress, historyLength: 1 });
+  await runs.start('night', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await promote(cli, 'night', { why: 'looks right' }, open);
+  await promote(cli, 'night', { reject: true }, open);
+  assert.deepEqual(runs.decided, [
+    { approved: true, why: 'looks right' },
+    { approved: false, why: 'rejected on the command line' },
+  ]);
+  assert.deepEqual(out.lines(), ['Run night is told: approved.', 'Run night is told: rejected.']);
+});
+
+test('promote says what is missing: a model, or a promotion to reject', async (t) => {
+  const { cli } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('report'), historyLength: 1 });
+  await runs.start('a', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await assert.rejects(promote(cli, 'a', {}, open), /say which .* with --model/);
+  await assert.rejects(promote(cli, 'a', { reject: true }, open), /awaits no approval/);
+});
+
+test('status shows what becomes of the model, rule by rule', async (t) => {
+  const { cli, out } = await openClone(t);
+  const progress = progressAt('promote', {}, { promotion: awaiting });
+  const runs = fakeRuns({ progress, historyLength: 1 });
+  await runs.start('night', {});
+  await status(cli, 'night', {}, () => Promise.resolve(fakeStack(cli.root, runs)));
+  assert.ok(out.lines().includes('    ✓ accuracy: so much'));
+  assert.match(out.text(), /awaits approval as champion of pets until 2026-11-24 10:00 UTC/);
+  assert.match(out.text(), /`npx nightshift promote night` approves it, with --reject/);
 });

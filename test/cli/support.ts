@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import picocolors from 'picocolors';
+import { ServerAway } from '../../cli/ask.ts';
 import { CommandError } from '../../cli/cli.ts';
 import type { Cli } from '../../cli/cli.ts';
 import type { RunInput } from '../../cli/input.ts';
-import { ServerAway } from '../../cli/runs.ts';
 import type { Outcome, RunDescription, Runs } from '../../cli/runs.ts';
 import type { Stack } from '../../cli/stack.ts';
 import { stageNames } from '../../contract/progress.ts';
@@ -29,8 +29,9 @@ export function progressAt(
   change: Partial<StageProgress> = {},
   rest: Partial<RunProgress> = {},
 ): RunProgress {
-  const at = stageNames.indexOf(running);
-  const stages = stageNames.map((name, index): StageProgress => {
+  const names: StageName[] = [...stageNames, ...(running === 'promote' ? [running] : [])];
+  const at = names.indexOf(running);
+  const stages = names.map((name, index): StageProgress => {
     if (index > at) return { name, status: 'waiting' };
     if (index === at) return { name, status: 'running', startedAt: ten, ...change };
     return { name, status: 'done', startedAt: ten - 400, endedAt: ten };
@@ -107,6 +108,7 @@ export interface FakeRuns extends Runs {
   readonly cancelled: string[];
   readonly paused: string[];
   readonly unpaused: string[];
+  readonly decided: { readonly approved: boolean; readonly why: string }[];
   state: { progress: RunProgress; outcome?: Outcome; away?: boolean; historyLength: number };
   /** Queries answered so far. */
   queries: number;
@@ -133,6 +135,7 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     cancelled: [],
     paused: [],
     unpaused: [],
+    decided: [],
     state,
     queries: 0,
     start(id, input) {
@@ -155,16 +158,24 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     cancel: (id) => find(id, () => void runs.cancelled.push(id)),
     pause: (id) => find(id, () => void runs.paused.push(id)),
     unpause: (id) => find(id, () => void runs.unpaused.push(id)),
+    decide: (id, approved, { why }) => find(id, () => void runs.decided.push({ approved, why })),
     list: (limit) => Promise.resolve([...runs.started.keys()].slice(0, limit).map(describe)),
   };
   return runs;
 }
 
 /** A stack around these runs; `closed` tells how often it was closed. */
-export function fakeStack(root: string, runs: Runs): Stack & { readonly closed: () => number } {
+export function fakeStack(
+  root: string,
+  runs: Runs,
+  own: Partial<Stack> = {},
+): Stack & { readonly closed: () => number } {
   let closed = 0;
+  const refuse = () => Promise.reject(new Error('nobody asked for it'));
   return {
     runs,
+    registry: { promote: refuse, rollBack: refuse },
+    openStore: refuse,
     address: '127.0.0.1:7233',
     namespace: 'default',
     uiAddress: 'http://127.0.0.1:8233',
@@ -172,5 +183,6 @@ export function fakeStack(root: string, runs: Runs): Stack & { readonly closed: 
     own: true,
     close: () => Promise.resolve(void closed++),
     closed: () => closed,
+    ...own,
   };
 }

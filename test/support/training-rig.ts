@@ -10,6 +10,7 @@ import { describeStage } from '../../activities/stages.ts';
 import { trainSteps } from '../../activities/train-steps.ts';
 import { digestOf } from '../../data/digest.ts';
 import { readCheckpoint, stateDigest } from '../../model/checkpoint.ts';
+import { weightsOf } from '../../model/model-versions.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { fakeActivities } from '../workflows/fake-activities.ts';
@@ -46,7 +47,7 @@ export async function openTrainingRig(store = openMemoryStore()): Promise<Traini
       keepMilestone: (input) => durable((step) => keepMilestone({ store }, input, step)),
       trainSteps: (input) => durable((step) => trainSteps(services, input, step)),
       predictShard: ({ stage }) =>
-        durable(async () => void (await readCheckpoint(store, stage.checkpoint))),
+        durable(async () => void (await weightsOf(store, stage.checkpoint))),
       async sealStage(stage) {
         if (stage.kind === 'predictions') return;
         const isBase = stage.kind === 'base';

@@ -38,6 +38,9 @@ export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {})
 /** Sixty training samples of two classes; each stage has one part. */
 export function fakeActivities(own: Partial<Activities>): Activities {
   const digest = '1'.repeat(64);
+  const refuse = (): never => {
+    throw new Error('nobody asked for it');
+  };
   const nothing = async (): Promise<void> => undefined;
   return {
     resolveConfig: (input) => resolveConfig({ store: openMemoryStore() }, input, testStep()),
@@ -84,6 +87,11 @@ export function fakeActivities(own: Partial<Activities>): Activities {
         notBitEqual: trained.notBitEqual,
         resumes: trained.resumedAt.length,
       }) as unknown as RunResult,
+    findChampion: async () => null,
+    evaluateGate: refuse,
+    promoteByHand: refuse,
+    promoteCandidate: refuse,
+    rollBackModel: refuse,
     ...own,
   };
 }

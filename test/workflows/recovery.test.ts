@@ -5,7 +5,12 @@ import { durable } from '../../activities/durable.ts';
 import type { ReportRequest } from '../../activities/write-report.ts';
 import { configSchema } from '../../contract/config.ts';
 import { NightshiftError } from '../../contract/failures.ts';
-import type { Segment, Takeover, TrainStepsInput } from '../../contract/stages.ts';
+import type {
+  CheckpointReference,
+  Segment,
+  Takeover,
+  TrainStepsInput,
+} from '../../contract/stages.ts';
 import { numerics } from '../support/training-inputs.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
@@ -163,8 +168,9 @@ function damagedStates(...steps: number[]) {
         }),
       predictShard: ({ stage: { checkpoint } }) =>
         durable(async () => {
-          predicted.push(checkpoint.step);
-          if (damaged.has(checkpoint.step)) throw damage(checkpoint.step);
+          const { step } = checkpoint as CheckpointReference;
+          predicted.push(step);
+          if (damaged.has(step)) throw damage(step);
         }),
       writeReport: (request) =>
         durable(async () => {

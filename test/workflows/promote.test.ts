@@ -1,0 +1,200 @@
+/** What becomes of a trained model, on a real Temporal server: the gate, rivals, and a person's word. */
+import type { WorkflowHandle } from '@temporalio/client';
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { GateInput } from '../../activities/evaluate-gate.ts';
+import type { FoundChampion } from '../../activities/find-champion.ts';
+import type { PromotionRequest } from '../../activities/promote-model.ts';
+import type { Gate } from '../../contract/gate.ts';
+import type { Champion } from '../../contract/models.ts';
+import type { RunProgress } from '../../contract/progress.ts';
+import type { PromotionState } from '../../contract/promotion.ts';
+import {
+  approvePromotionUpdate,
+  progressQuery,
+  rejectPromotionUpdate,
+} from '../../workflows/messages.ts';
+import { metrics } from '../support/finished-run.ts';
+import { trainingInputs } from '../support/training-inputs.ts';
+import { fakeActivities } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
+import { openHarness, training, until } from './harness.ts';
+import type { Harness } from './harness.ts';
+
+let harness: Harness;
+before(async () => void (harness = await openHarness()));
+after(() => harness.stop());
+
+const gateThat = (passed: boolean): Gate => ({
+  ...{ passed, samples: 20 },
+  rules: [{ rule: 'accuracy', measured: 0.5, limit: 0.4, passed, text: 'so much' }],
+});
+
+const championOf = (generation: number, classes = ['cat', 'dog']): FoundChampion => ({
+  ...{ generation, digest: String(generation).repeat(64), workflowId: `night-${generation}` },
+  config: trainingInputs({ model: { imageSize: 64 } }).config,
+  classes,
+  conventions: { topology: 'keras', pixels: 'zero-one' },
+});
+
+const pointer = (generation: number): Champion => ({
+  ...{ version: 1, model: 'pets', generation, digest: '9'.repeat(64), at: 0 },
+});
+
+/** A registry in memory: what was asked of it, and a gate that lets pass or not. */
+function registry(passes: boolean, generation = 0, rivals = 0) {
+  const asked: PromotionRequest[] = [];
+  const reported: (PromotionState | undefined)[] = [];
+  const compared: GateInput['champion'][] = [];
+  let present = generation;
+  const usual = fakeActivities({});
+  const activities: Partial<Activities> = {
+    findChampion: async () => (present === 0 ? null : championOf(present)),
+    async evaluateGate({ champion }) {
+      compared.push(champion);
+      return gateThat(passes);
+    },
+    async promoteCandidate(request) {
+      asked.push(request);
+      const isBeaten = asked.length <= rivals;
+      present += 1;
+      const version = { digest: '9'.repeat(64), workflowId: 'night', metrics };
+      return { outcome: isBeaten ? 'rival' : 'promoted', champion: pointer(present), version };
+    },
+    async writeReport(request) {
+      reported.push(request.promotion);
+      return usual.writeReport(request);
+    },
+  };
+  return { asked, reported, compared, activities };
+}
+
+const promotion = { model: 'pets', minAccuracy: 0.4 };
+const withApproval = (deadlineHours: number) => ({
+  training,
+  promotion: { ...promotion, approval: { deadlineHours } },
+});
+
+const statusOf = async (handle: WorkflowHandle): Promise<PromotionState['status'] | undefined> =>
+  (await handle.query<RunProgress>(progressQuery)).promotion?.status;
+const awaits = (handle: WorkflowHandle): Promise<void> =>
+  until(async () => (await statusOf(handle)) === 'awaiting approval');
+
+test('a run without promotion has no such stage', async () => {
+  const { progress, result } = await harness.run({}, { training });
+  assert.equal(progress.stages.at(-1)!.name, 'report');
+  assert.equal(result.promotion, undefined);
+});
+
+test('what passes the gate is promoted, and progress, result and report say by which rules', async () => {
+  const { activities, asked, reported, compared } = registry(true);
+  const { progress, result } = await harness.run(activities, { training, promotion });
+  assert.deepEqual(compared, [null]);
+  assert.equal(asked.length, 1);
+  assert.deepEqual(
+    [asked[0]!.model, asked[0]!.follows, asked[0]!.why],
+    ['pets', 0, 'it passed the gate'],
+  );
+  assert.deepEqual(
+    [result.promotion?.status, result.promotion?.generation, result.promotion?.gate],
+    ['promoted', 1, gateThat(true)],
+  );
+  assert.deepEqual(progress.promotion, result.promotion);
+  assert.deepEqual(reported, [undefined, result.promotion]);
+  assert.deepEqual(progress.stages.at(-1)!.name, 'promote');
+  assert.equal(progress.stages.at(-1)!.status, 'done');
+});
+
+test('what fails the gate is not promoted, and the run is completed all the same', async () => {
+  const { activities, asked } = registry(false, 3);
+  const { result } = await harness.run(activities, { training, promotion });
+  assert.deepEqual(asked, []);
+  assert.equal(result.promotion?.status, 'refused');
+  assert.deepEqual(result.promotion?.champion, { generation: 3, workflowId: 'night-3' });
+});
+
+test("the champion predicts the run's own test images, at its own image size and from the registry", async () => {
+  const { activities, compared } = registry(true, 3);
+  const bases: number[] = [];
+  const predicted: unknown[] = [];
+  await harness.run(
+    {
+      ...activities,
+      async writeShard({ stage }) {
+        if (stage.side === 'test') bases.push(stage.imageSize);
+      },
+      async predictShard({ stage }) {
+        predicted.push([stage.config.model.imageSize, stage.checkpoint]);
+      },
+    },
+    { training, promotion },
+  );
+  assert.deepEqual(bases, [32, 64]);
+  assert.deepEqual(predicted.at(-1), [64, { model: 'pets', digest: '3'.repeat(64) }]);
+  assert.match((compared[0] as { predictions: string }).predictions, /^[0-9a-f]{64}$/);
+});
+
+test('a champion of other classes is not asked to predict', async () => {
+  const { activities, compared } = registry(true);
+  const findChampion = async () => championOf(1, ['cat', 'cow', 'dog']);
+  await harness.run({ ...activities, findChampion }, { training, promotion });
+  assert.deepEqual(compared, ['of other classes']);
+});
+
+test('when a rival was faster the gate is asked again, beside the new champion', async () => {
+  const { activities, asked, compared } = registry(true, 1, 1);
+  const { result } = await harness.run(activities, { training, promotion });
+  assert.deepEqual(
+    asked.map(({ follows }) => follows),
+    [1, 2],
+  );
+  assert.notDeepEqual(compared[0], compared[1]);
+  assert.equal(result.promotion?.generation, 3);
+});
+
+test('a model that awaits approval is promoted once a person says so, in their name', async () => {
+  const { activities, asked, reported } = registry(true);
+  const { result } = await harness.run(activities, withApproval(1), async (handle) => {
+    await awaits(handle);
+    assert.deepEqual(asked, []);
+    assert.equal(reported.at(-1)?.status, 'awaiting approval', 'there is a report to decide by');
+    const args: [{ by: string; why: string }] = [{ by: 'ada', why: 'looks right' }];
+    await handle.executeUpdate(approvePromotionUpdate, { args });
+  });
+  assert.deepEqual([asked[0]!.by, asked[0]!.why], ['ada', 'looks right']);
+  assert.deepEqual([result.promotion?.status, result.promotion?.decision?.by], ['promoted', 'ada']);
+});
+
+test('a rejected model is not promoted, and it is said by whom and why', async () => {
+  const { activities, asked } = registry(true);
+  const { result } = await harness.run(activities, withApproval(1), async (handle) => {
+    await awaits(handle);
+    await handle.executeUpdate(rejectPromotionUpdate, { args: [{ by: 'ada', why: 'blurred' }] });
+  });
+  assert.deepEqual(asked, []);
+  assert.deepEqual(result.promotion?.decision, { by: 'ada', why: 'blurred' });
+  assert.equal(result.promotion?.status, 'rejected');
+});
+
+test('without a word until the deadline a model is rejected, and it is said so', async () => {
+  const { activities, asked } = registry(true);
+  const { result } = await harness.run(activities, withApproval(1 / 3600));
+  assert.deepEqual(asked, []);
+  assert.equal(result.promotion?.status, 'rejected');
+  assert.match(result.promotion.decision!.why, /no one decided before the deadline/);
+});
+
+test('a decision without who or why, or that nothing awaits, is refused with the rule', async () => {
+  const { activities } = registry(true);
+  const refused = (handle: WorkflowHandle, decision: unknown, message: RegExp) =>
+    assert.rejects(
+      handle.executeUpdate(approvePromotionUpdate, { args: [decision as never] }),
+      ({ cause }: Error) => message.test((cause as Error).message),
+    );
+  await harness.run(activities, withApproval(1), async (handle) => {
+    await awaits(handle);
+    await refused(handle, { by: ' ' }, /by: " ": Too small.*; why: Invalid input/);
+    await refused(handle, { by: 'ada', why: 'x', who: 1 }, /who: 1: there is no such key; give/);
+    await handle.executeUpdate(rejectPromotionUpdate, { args: [{ by: 'ada', why: 'no' }] });
+  });
+});
