@@ -4,7 +4,7 @@ import type { Group } from 'h5wasm/node';
 import { NightshiftError } from '../contract/failures.ts';
 import type { NamedTensor } from './safetensors.ts';
 
-/** Gives `use` the file's float32 variables by `<layer>/<variable>`. Throws `InvalidData`. */
+/** Gives `use` the file's variables, which are to be float32, by `<layer>/<variable>`. Throws `InvalidData`. */
 export async function withKerasFile<T>(
   path: string,
   use: (weights: ReadonlyMap<string, NamedTensor>) => T,
@@ -22,15 +22,26 @@ export async function withKerasFile<T>(
     const weights = new Map<string, NamedTensor>();
     for (const key of file.paths()) {
       const entry = file.get(key);
-      if (!(entry instanceof Dataset) || entry.dtype !== '<f') continue;
+      if (!(entry instanceof Dataset) || !isFloat(entry)) continue;
       const name = nameOf(file, key);
-      const values = (): Float32Array => entry.value as Float32Array;
+      const values = (): Float32Array => float32Of(entry, name);
       weights.set(name, { name, shape: entry.shape ?? [], values });
     }
     return use(weights);
   } finally {
     file.close();
   }
+}
+
+/** HDF5's H5T_FLOAT, of any size. */
+const isFloat = ({ metadata }: Dataset): boolean => metadata.type === 1;
+
+function float32Of(entry: Dataset, name: string): Float32Array {
+  if (entry.dtype === '<f') return entry.value as Float32Array;
+  throw new NightshiftError(
+    'InvalidData',
+    `the weights have ${name} in HDF5's type ${JSON.stringify(entry.dtype)}, expected "<f" (float32): give them as Keras saves them where its variables are float32`,
+  );
 }
 
 /** The order in which Keras 3 numbers a layer's variables. */
@@ -46,6 +57,7 @@ const numbered = {
 function nameOf(file: File, key: string): string {
   const parts = key.split('/');
   const [parent, last] = [parts.at(-2), parts.at(-1)!];
+  if (parent === undefined) return last;
   if (parent !== 'vars') return `${parent}/${last.replace(/:0$/, '')}`;
   const group = file.get(parts.slice(0, -1).join('/')) as Group;
   const names = group.keys().length === numbered.norm.length ? numbered.norm : numbered.other;

@@ -47,7 +47,7 @@ export function conventionsOfFile(
 /**
  * Writes what the network takes of the file to `target`: all of the backbone, and the head where
  * the classes are as many. Throws `InvalidData` when the file is not whole, lacks a variable of
- * the backbone, or has one of another shape.
+ * the backbone, has one of another shape, or one that holds NaN or an infinity.
  */
 export async function takePretrained(
   network: Network,
@@ -91,7 +91,7 @@ function match(
     const found = weights.get(nameOf(name));
     const fits = found?.shape.join() === shape.join();
     if (found && fits) {
-      taken.push({ name, shape, values: found.values });
+      taken.push({ name, shape, values: () => sound(found) });
       // Its plain value too, where the average stands in for it.
       used.add(found.name).add(name);
     } else if (isHead(name)) fresh.push(name);
@@ -103,6 +103,17 @@ function match(
   }
   const skipped = [...weights.keys()].filter((name) => !used.has(name) && !isState(kind, name));
   return { taken, report: { loaded: taken.map(({ name }) => name), skipped, fresh } };
+}
+
+/** A ReLU can make 0 of NaN: then no loss would show it. */
+function sound({ name, values }: NamedTensor): Float32Array {
+  const read = values();
+  const bad = read.find((value) => !Number.isFinite(value));
+  if (bad === undefined) return read;
+  throw new NightshiftError(
+    'InvalidData',
+    `the weights have ${bad} in ${name}: give those of a training that came to numbers`,
+  );
 }
 
 const isHead = (name: string): boolean => name.startsWith('head/');

@@ -98,6 +98,25 @@ test('a variable of another shape is refused with both', async () => {
   await refused('keras', tiny('v2'), /have conv1_conv\/bias in shape \[5\], expected \[4\]/);
 });
 
+test('a variable that holds NaN or an infinity is refused by name', async () => {
+  for (const bad of [NaN, -Infinity]) {
+    const valueOf = (name: string): number => (name === 'conv1_conv/bias' ? bad : 0.5);
+    await writeKerasFile(path, tiny('v2'), (all) => all, valueOf);
+    await refused('keras', tiny('v2'), new RegExp(`^the weights have ${bad} in conv1_conv/bias: `));
+  }
+});
+
+test('a variable of another type is refused with both', async () => {
+  await writeKerasFile(
+    path,
+    tiny('v2'),
+    (all) => all,
+    () => 0.5,
+    '<d',
+  );
+  await refused('keras', tiny('v2'), /have conv1_conv\/kernel in HDF5's type "<d", expected "<f"/);
+});
+
 test('what is no HDF5 file, or is cut short, is refused', async () => {
   await writeKerasFile(path, tiny('v2'));
   const whole = await readFile(path);
