@@ -42,7 +42,7 @@ export async function keepIfBest(
   validation: Validation,
 ): Promise<void> {
   const { inputs, validations, best } = input;
-  const known = validations.filter(({ step }) => best.includes(step));
+  const known = validations.filter(({ step }) => step !== validation.step && best.includes(step));
   const kept = byAccuracy([...known, validation])
     .slice(0, inputs.config.training.keepCheckpoints.best)
     .map(({ step }) => step);

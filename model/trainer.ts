@@ -1,5 +1,5 @@
 /** The training loop: one compiled step after the other, saving between two of them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NightshiftError } from '../contract/failures.ts';
 import { decided } from '../contract/timeline.ts';
@@ -134,10 +134,16 @@ export function saveRecord(
     throw diverged(step, problem, learningRate);
   }
   const folder = `${statePrefix}-${step}`;
-  mkdirSync(folder, { recursive: true });
-  program.save(join(folder, bundleName));
-  writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
-  writeFileSync(join(folder, ledgerFile), ids.map((id) => `${id}\n`).join(''));
+  try {
+    mkdirSync(folder, { recursive: true });
+    program.save(join(folder, bundleName));
+    writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
+    writeFileSync(join(folder, ledgerFile), ids.map((id) => `${id}\n`).join(''));
+  } catch (error) {
+    // Tries on a full disk would never let it get emptier.
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
   if (!aside) Object.assign(record, openRecord(step));
   return { step, sinceStep, directory: folder, stallMs: performance.now() - startedAt };
 }
