@@ -14,8 +14,9 @@ import {
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { createHash, randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { backoff } from './backoff.ts';
+import { download } from './download-threads.ts';
 import { sha256Hex } from './hash.ts';
 import { isConflict, translate, wasRepeated } from './s3-errors.ts';
 import { partBytes, uploadInParts, writerMetadata } from './s3-upload.ts';
@@ -26,6 +27,7 @@ import type {
   ObjectPlace,
   ObjectStore,
   PutOptions,
+  ToFileOptions,
   TransferOptions,
 } from './store.ts';
 
@@ -76,6 +78,7 @@ export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
     ...(settings.region === undefined ? {} : { region: settings.region }),
     ...(settings.credentials === undefined ? {} : { credentials: settings.credentials }),
     maxAttempts: limits.attempts,
+    responseChecksumValidation: 'WHEN_REQUIRED', // `#read` asks for it
     requestHandler: {
       connectionTimeout: limits.connectMs,
       socketTimeout: limits.silenceMs,
@@ -89,7 +92,7 @@ export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
     client.destroy();
     throw error;
   }
-  return new S3Store(client, settings.bucket);
+  return new S3Store(client, settings.bucket, limits);
 }
 
 async function ensureBucket(client: S3Client, settings: S3Settings): Promise<void> {
@@ -112,10 +115,12 @@ async function ensureBucket(client: S3Client, settings: S3Settings): Promise<voi
 class S3Store implements ObjectStore {
   readonly bucket: string;
   readonly #client: S3Client;
+  readonly #limits: S3Limits;
 
-  constructor(client: S3Client, bucket: string) {
+  constructor(client: S3Client, bucket: string, limits: S3Limits) {
     this.#client = client;
     this.bucket = bucket;
+    this.#limits = limits;
   }
 
   async get(key: string, options: CallOptions = {}): Promise<{ bytes: Uint8Array; etag: string }> {
@@ -139,14 +144,17 @@ class S3Store implements ObjectStore {
   async getToFile(
     key: string,
     path: string,
-    options: TransferOptions = {},
+    options: ToFileOptions = {},
   ): Promise<{ size: number; sha256: string }> {
     const temporary = `${path}.${randomUUID()}.part`;
     try {
-      const result = await this.#read(key, options, async (answer) => {
-        await using file = await open(temporary, 'w');
-        return await hashed(answer, options, (chunk) => file.writeFile(chunk));
-      });
+      const result =
+        options.sha256 === undefined
+          ? await this.#read(key, options, async (answer) => {
+              await using file = await open(temporary, 'w');
+              return await hashed(answer, options, (chunk) => file.writeFile(chunk));
+            })
+          : await this.#download(key, temporary, options.sha256, options);
       await rename(temporary, path);
       return result;
     } catch (error) {
@@ -292,13 +300,52 @@ class S3Store implements ObjectStore {
     }
   }
 
-  /** The SDK retries a request until its answer begins; when the body breaks off, we begin again. */
+  /** The request is the SDK's; a thread sends it, and its body never comes here. */
+  async #download(
+    key: string,
+    path: string,
+    sha256: string,
+    options: TransferOptions,
+  ): Promise<{ size: number; sha256: string }> {
+    const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
+    const got = { size: 0, sha256: '' };
+    command.middlewareStack.add(
+      () => async (handled) => {
+        const { headers, ...request } = handled.request as HttpRequest;
+        const order = { url: urlOf(request), headers, path, ...this.#limits };
+        const answer = await download(order, options.signal);
+        if (answer.type === 'downloaded') Object.assign(got, answer);
+        const body = Readable.from(answer.type === 'refused' ? [answer.body] : []);
+        return { response: { statusCode: answer.status, headers: answer.headers, body } };
+      },
+      { step: 'deserialize', priority: 'low', name: 'downloadInThread' },
+    );
+    return this.#received(command, key, options, async () => {
+      if (got.sha256 !== sha256) {
+        throw new DamagedObject(this.#at(key), `expected SHA-256 ${sha256}, got ${got.sha256}`);
+      }
+      options.onProgress?.(got.size);
+      return { size: got.size, sha256 };
+    });
+  }
+
   async #read<T>(
     key: string,
     options: CallOptions & { range?: string },
     receive: (answer: GetObjectCommandOutput) => Promise<T>,
   ): Promise<T> {
-    const command = new GetObjectCommand({ Bucket: this.bucket, Key: key, Range: options.range });
+    const what = { Bucket: this.bucket, Key: key, Range: options.range };
+    const command = new GetObjectCommand({ ...what, ChecksumMode: 'ENABLED' });
+    return this.#received(command, key, options, receive);
+  }
+
+  /** The SDK retries a request until its answer begins; when the body breaks off, we begin again. */
+  async #received<T>(
+    command: GetObjectCommand,
+    key: string,
+    options: CallOptions,
+    receive: (answer: GetObjectCommandOutput) => Promise<T>,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       const answer = await this.#client.send(command, sending(options)).catch((error: unknown) => {
         throw translate(error, this.#at(key), options);
@@ -336,6 +383,21 @@ class S3Store implements ObjectStore {
       if ((error as Error).name !== 'NoSuchUpload') throw error;
     });
   }
+}
+
+/** What of the SDK's request makes its address. */
+interface HttpRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function urlOf({ protocol, hostname, port, path, query }: Omit<HttpRequest, 'headers'>): string {
+  const host = port === undefined ? hostname : `${hostname}:${port}`;
+  return `${protocol}//${host}${path}?${new URLSearchParams(query).toString()}`;
 }
 
 /** The condition of a write, as its header says it. */
