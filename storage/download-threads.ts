@@ -68,7 +68,10 @@ const tell = (thread: Worker, message: ToDownloadThread): void => thread.postMes
 
 /** Its own failure (not that of a download) is a defect, and ends the process as an uncaught one. */
 function startThread(): Worker {
-  const thread = new Worker(new URL('./download-worker.mjs', import.meta.url), { execArgv: [] });
+  const thread = new Worker(new URL('./download-worker.mjs', import.meta.url), {
+    execArgv: [],
+    resourceLimits: { maxYoungGenerationSizeMb: 4 }, // what comes and goes lies outside the heap
+  });
   thread.on('message', (message: FromDownloadThread) => waiting.get(message.id)!(message));
   return thread;
 }

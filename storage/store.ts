@@ -12,7 +12,7 @@ export interface TransferOptions extends CallOptions {
 }
 
 export interface ToFileOptions extends TransferOptions {
-  /** What the bytes must come to: compared in place of the store's own checksum. */
+  /** What the bytes must come to. */
   readonly sha256?: string | undefined;
 }
 

@@ -34,7 +34,8 @@ before(async () => {
   s3 = await startTestS3();
   proxy = await startFaultProxy(s3.address);
   direct = await s3.openStore();
-  store = await s3.openStore({ bucket: direct.bucket, endpoint: proxy.address, limits });
+  const proxied = { bucket: direct.bucket, endpoint: proxy.address };
+  store = await s3.openStore({ ...proxied, limits, downloadThreads: true });
   folder = await mkdtemp(join(tmpdir(), 'nightshift-faults-'));
 });
 afterEach(() => proxy.heal());
@@ -251,7 +252,8 @@ test('uploads that never ended are aborted once they are old enough', async () =
 
 test('an abort ends a read that stalls, at once and with the reason', async () => {
   await direct.put('stalled', body);
-  const patient = await s3.openStore({ bucket: direct.bucket, endpoint: proxy.address });
+  const settings = { bucket: direct.bucket, endpoint: proxy.address, downloadThreads: true };
+  const patient = await s3.openStore(settings);
   const reason = new Error('the worker is told to stop');
   const reads = {
     get: (signal) => patient.get('stalled', { signal }),
@@ -273,7 +275,7 @@ test('a local disk that takes no byte is not taken for a fault of the store', as
   await direct.put('local', body);
   const path = join(folder, 'no', 'such', 'folder');
   for (const sha256 of [undefined, sha256Hex(body)]) {
-    await assert.rejects(direct.getToFile('local', path, { sha256 }), { code: 'ENOENT' });
+    await assert.rejects(store.getToFile('local', path, { sha256 }), { code: 'ENOENT' });
   }
 });
 
