@@ -82,16 +82,12 @@ export async function openCache(settings: {
     options: CallOptions,
   ): Promise<string> {
     const path = join(own, randomUUID());
-    const { sha256 } = await store.getToFile(file.key, path, options).catch((error: unknown) => {
+    const { sha256 } = file;
+    await store.getToFile(file.key, path, { ...options, sha256 }).catch((error: unknown) => {
       if (!(error instanceof ObjectNotFound)) throw error;
       // Whoever asks has it from a manifest.
       throw new DamagedObject({ bucket: store.bucket, key: file.key }, 'is missing');
     });
-    if (sha256 !== file.sha256) {
-      await unlink(path);
-      const problem = `expected SHA-256 ${file.sha256}, got ${sha256}`;
-      throw new DamagedObject({ bucket: store.bucket, key: file.key }, problem);
-    }
     await linkUnlessThere(path, entryOf(file));
     await makeRoom(entries, settings.maxBytes);
     return path;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { sha256Hex } from './hash.ts';
-import { ObjectNotFound, PreconditionFailed } from './store.ts';
+import { DamagedObject, ObjectNotFound, PreconditionFailed } from './store.ts';
 import type { ObjectStore, PutOptions, TransferOptions } from './store.ts';
 
 interface Entry {
@@ -49,10 +49,15 @@ export function openMemoryStore(bucket = 'memory'): ObjectStore {
     },
     async getToFile(key, path, options = {}) {
       const { bytes } = read(key, options);
+      const sha256 = sha256Hex(bytes);
+      if (options.sha256 !== undefined && options.sha256 !== sha256) {
+        const problem = `expected SHA-256 ${options.sha256}, got ${sha256}`;
+        throw new DamagedObject({ bucket, key }, problem);
+      }
       const temporary = `${path}.${randomUUID()}.part`;
       await writeFile(temporary, bytes);
       await rename(temporary, path);
-      return { size: bytes.length, sha256: sha256Hex(bytes) };
+      return { size: bytes.length, sha256 };
     },
     async digest(key, options = {}) {
       const { bytes } = read(key, options);

@@ -11,6 +11,11 @@ export interface TransferOptions extends CallOptions {
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
 
+export interface ToFileOptions extends TransferOptions {
+  /** What the bytes must come to. */
+  readonly sha256?: string | undefined;
+}
+
 /** At most one of the two conditions. Neither: overwrite whatever is there. */
 export interface PutOptions extends CallOptions {
   /** Only when the key holds nothing. */
@@ -53,7 +58,7 @@ export interface ObjectStore {
   getToFile(
     key: string,
     path: string,
-    options?: TransferOptions,
+    options?: ToFileOptions,
   ): Promise<{ size: number; sha256: string }>;
   /** Reads all of an object and keeps none of it. */
   digest(key: string, options?: TransferOptions): Promise<{ size: number; sha256: string }>;

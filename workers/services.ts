@@ -18,7 +18,10 @@ export const trainerScript = new URL(import.meta.resolve('./trainer.ts'));
 /** Services, and how to let go of them. */
 export type Opened<T> = T & { readonly close: () => Promise<void> };
 
-export async function openDataServices(settings: Settings): Promise<Opened<DataServices>> {
+export async function openDataServices(
+  settings: Settings,
+  { downloadThreads = false } = {},
+): Promise<Opened<DataServices>> {
   const { bucket, endpoint, region, stateDirectory } = settings;
   const openBucket: DataServices['openBucket'] = (name) =>
     openS3Store({ bucket: name, endpoint, region });
@@ -28,6 +31,7 @@ export async function openDataServices(settings: Settings): Promise<Opened<DataS
     endpoint,
     region,
     createBucket: endpoint !== undefined,
+    downloadThreads,
   });
   await checkConditionalWrites(store);
   const scratch = await openProcessFolder(join(stateDirectory, 'scratch'));
@@ -69,7 +73,7 @@ async function openDownloads(root: string): Promise<{ path: string; close(): Pro
 const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
 
 export async function openModelServices(settings: Settings): Promise<Opened<ModelServices>> {
-  const data = await openDataServices(settings);
+  const data = await openDataServices(settings, { downloadThreads: true });
   const { store, cache } = data;
   const trainer = openTrainerHost(trainerScript, (file, signal) =>
     cache.fetch(file, store, { signal }),

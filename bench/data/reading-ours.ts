@@ -8,7 +8,10 @@ import type { ReadingSpec } from './reading-contest.ts';
 
 const { bucket, folder, size, images, batch, shards } = JSON.parse(process.argv[2]!) as ReadingSpec;
 const endpoint = process.env['AWS_ENDPOINT_URL_S3'];
-const store = await openS3Store({ bucket, endpoint, region: 'us-east-1' });
+const store = await openS3Store({
+  ...{ bucket, endpoint, region: 'us-east-1' },
+  downloadThreads: true, // as a worker of models has them
+});
 await readEpoch(0);
 console.log(JSON.stringify({ imagesPerSecond: await readEpoch(1) }));
 process.exit();

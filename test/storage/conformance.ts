@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { sha256Hex } from '../../storage/hash.ts';
-import { ObjectNotFound, PreconditionFailed } from '../../storage/store.ts';
+import { DamagedObject, ObjectNotFound, PreconditionFailed } from '../../storage/store.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -69,6 +69,8 @@ export function conformance(name: string, open: () => Promise<ObjectStore>): voi
       const path = join(folder, 'nothing');
       await assert.rejects(store.get('nothing'), { name: 'ObjectNotFound', ...place });
       await assert.rejects(store.getToFile('nothing', path), ObjectNotFound);
+      const sha256 = sha256Hex('');
+      await assert.rejects(store.getToFile('nothing', path, { sha256 }), ObjectNotFound);
       await assert.rejects(store.getRange('nothing', { offset: 0, length: 1 }), ObjectNotFound);
       await assert.rejects(store.digest('nothing'), ObjectNotFound);
       assert.deepEqual(await readdir(folder), []);
@@ -171,17 +173,29 @@ export function conformance(name: string, open: () => Promise<ObjectStore>): voi
         assert.equal((await store.head('file'))?.etag, etag);
         assert.equal(sent.at(-1), size);
 
-        const received: number[] = [];
-        const onProgress = (count: number) => received.push(count);
-        assert.deepEqual(await store.getToFile('file', to, { onProgress }), expected);
-        assert.equal(received.at(-1), size);
-        assert.ok((await readFile(to)).equals(bytes));
+        for (const sha256 of [undefined, expected.sha256]) {
+          const received: number[] = [];
+          const onProgress = (count: number) => received.push(count);
+          assert.deepEqual(await store.getToFile('file', to, { onProgress, sha256 }), expected);
+          assert.equal(received.at(-1), size);
+          assert.ok((await readFile(to)).equals(bytes));
+        }
         assert.deepEqual(await store.digest('file'), expected);
         assert.deepEqual((await readdir(folder)).toSorted(), ['from', 'to']);
         await rm(from);
         await rm(to);
       });
     }
+
+    test('a file that is not what it must come to is DamagedObject, and leaves nothing', async () => {
+      await store.put('other', Buffer.from('other bytes'));
+      const sha256 = sha256Hex('the bytes');
+      await assert.rejects(
+        store.getToFile('other', join(folder, 'other'), { sha256 }),
+        (error) => error instanceof DamagedObject && error.message.includes(sha256),
+      );
+      assert.deepEqual(await readdir(folder), []);
+    });
 
     test('list gives every key under the prefix, with size and ETag, over many pages', async () => {
       const keys = Array.from({ length: 1100 }, (_, n) => `many/${String(n).padStart(4, '0')}`);

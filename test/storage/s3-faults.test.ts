@@ -34,7 +34,8 @@ before(async () => {
   s3 = await startTestS3();
   proxy = await startFaultProxy(s3.address);
   direct = await s3.openStore();
-  store = await s3.openStore({ bucket: direct.bucket, endpoint: proxy.address, limits });
+  const proxied = { bucket: direct.bucket, endpoint: proxy.address };
+  store = await s3.openStore({ ...proxied, limits, downloadThreads: true });
   folder = await mkdtemp(join(tmpdir(), 'nightshift-faults-'));
 });
 afterEach(() => proxy.heal());
@@ -73,12 +74,15 @@ for (const [name, fault] of [...beforeTheAnswer, ...withinTheBody]) {
     const where = { method: 'GET', path: /\/read/ };
     proxy.inject(fault, where);
     assert.deepEqual(Buffer.from((await store.get('read')).bytes), body);
-    proxy.inject(fault, where);
-    const result = await store.getToFile('read', path);
-    assert.deepEqual(result, { size: body.length, sha256: sha256Hex(body) });
-    assert.ok((await readFile(path)).equals(body));
-    assert.deepEqual(await readdir(folder), ['read']);
-    await rm(path);
+    const sha256 = sha256Hex(body);
+    for (const known of [undefined, sha256]) {
+      proxy.inject(fault, where);
+      const result = await store.getToFile('read', path, { sha256: known });
+      assert.deepEqual(result, { size: body.length, sha256 });
+      assert.ok((await readFile(path)).equals(body));
+      assert.deepEqual(await readdir(folder), ['read']);
+      await rm(path);
+    }
   });
 }
 
@@ -262,23 +266,31 @@ test('uploads that never ended are aborted once they are old enough', async () =
 
 test('an abort ends a read that stalls, at once and with the reason', async () => {
   await direct.put('stalled', body);
-  const patient = await s3.openStore({ bucket: direct.bucket, endpoint: proxy.address });
+  const settings = { bucket: direct.bucket, endpoint: proxy.address, downloadThreads: true };
+  const patient = await s3.openStore(settings);
   const reason = new Error('the worker is told to stop');
-  for (const read of ['get', 'digest'] as const) {
+  const reads = {
+    get: (signal) => patient.get('stalled', { signal }),
+    digest: (signal) => patient.digest('stalled', { signal }),
+    getToFile: (signal) =>
+      patient.getToFile('stalled', join(folder, 'stalled'), { signal, sha256: sha256Hex(body) }),
+  } satisfies Record<string, (signal: AbortSignal) => Promise<unknown>>;
+  for (const read of Object.values(reads)) {
     proxy.inject({ kind: 'stalled-body' }, { method: 'GET' });
     const controller = new AbortController();
     setTimeout(() => controller.abort(reason), 100);
     const start = performance.now();
-    await assert.rejects(patient[read]('stalled', { signal: controller.signal }), reason);
+    await assert.rejects(read(controller.signal), reason);
     assert.ok(performance.now() - start < 10_000);
   }
 });
 
 test('a local disk that takes no byte is not taken for a fault of the store', async () => {
   await direct.put('local', body);
-  await assert.rejects(direct.getToFile('local', join(folder, 'no', 'such', 'folder')), {
-    code: 'ENOENT',
-  });
+  const path = join(folder, 'no', 'such', 'folder');
+  for (const sha256 of [undefined, sha256Hex(body)]) {
+    await assert.rejects(store.getToFile('local', path, { sha256 }), { code: 'ENOENT' });
+  }
 });
 
 async function flipByte(path: string, offset: number): Promise<void> {

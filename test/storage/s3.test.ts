@@ -12,6 +12,7 @@ before(async () => {
 after(() => s3.stop());
 
 conformance('S3 (versitygw)', () => s3.openStore());
+conformance('S3 (versitygw), downloads in threads', () => s3.openStore({ downloadThreads: true }));
 
 test('processes that start together may each make the bucket', async () => {
   const bucket = 'made-by-many';
