@@ -11,6 +11,7 @@ import type { WeightsInput } from './ingest-weights.ts';
 import { keepMilestone } from './keep-milestone.ts';
 import type { MilestoneInput } from './keep-milestone.ts';
 import { openStage } from './open-stage.ts';
+import { eachPart } from './part-pages.ts';
 import { resolveConfig } from './resolve-config.ts';
 import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
@@ -34,9 +35,9 @@ export function dataActivities(services: DataServices) {
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
     openStage: (stage: PartedStage) => durable((step) => openStage(services, stage, step)),
     writeShard: (input: PartInput<BaseShards>) =>
-      durable((step) => writeShard(services, input, step)),
+      durable((step) => eachPart(input, step, (part) => writeShard(services, part, step))),
     augmentShard: (input: PartInput<AugmentedShards>) =>
-      durable((step) => augmentShard(services, input, step)),
+      durable((step) => eachPart(input, step, (part) => augmentShard(services, part, step))),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
     adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
     keepMilestone: (input: MilestoneInput) =>

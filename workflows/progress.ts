@@ -1,6 +1,7 @@
 /** What the run says of itself: the query `progress` and the current details that the Temporal UI shows. */
 import {
   ActivityFailure,
+  ContinueAsNew,
   isCancellation,
   setCurrentDetails,
   setHandler,
@@ -32,12 +33,14 @@ export interface Progress {
   stored(state: StoredState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
+  /** For the next execution: the course of training has its validations. */
+  carried(): RunProgress;
   finish(result: RunResult): RunResult;
 }
 
 /** Starts answering the query `progress` for this workflow. */
-export function openProgress(run: string): Progress {
-  let state: RunProgress = {
+export function openProgress(run: string, carried?: RunProgress): Progress {
+  let state: RunProgress = carried ?? {
     run,
     preset: '',
     stages: stageNames.map((name) => ({ name, status: 'waiting' })),
@@ -62,12 +65,15 @@ export function openProgress(run: string): Progress {
 
   return {
     async stage(name, work) {
-      updateStage(name, { status: 'running', startedAt: Date.now() });
+      const before = state.stages.find((stage) => stage.name === name)!;
+      updateStage(name, { status: 'running', startedAt: before.startedAt ?? Date.now() });
       try {
         const result = await work((done, total) => updateStage(name, { done, total }));
         updateStage(name, { status: 'done', endedAt: Date.now() });
         return result;
       } catch (failure) {
+        // The stage goes on.
+        if (failure instanceof ContinueAsNew) throw failure;
         const endedAt = Date.now();
         // The run ends with its stage: there is nothing left to resume.
         update({ paused: false });
@@ -103,6 +109,10 @@ export function openProgress(run: string): Progress {
       }),
     problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
     stages: () => state.stages,
+    carried: () => ({
+      ...state,
+      ...(state.training && { training: { ...state.training, validations: [] } }),
+    }),
     finish(result) {
       update({ result });
       return result;
