@@ -14,6 +14,7 @@ import type { WeightsInput } from './ingest-weights.ts';
 import { keepMilestone } from './keep-milestone.ts';
 import type { MilestoneInput } from './keep-milestone.ts';
 import { openStage } from './open-stage.ts';
+import { eachPart } from './part-pages.ts';
 import { promoteByHand, promoteCandidate } from './promote-model.ts';
 import type { ByHand, PromotionRequest } from './promote-model.ts';
 import { resolveConfig } from './resolve-config.ts';
@@ -40,9 +41,9 @@ export function dataActivities(services: DataServices) {
     splitDataset: (input: SplitInput) => durable((step) => splitDataset(services, input, step)),
     openStage: (stage: PartedStage) => durable((step) => openStage(services, stage, step)),
     writeShard: (input: PartInput<BaseShards>) =>
-      durable((step) => writeShard(services, input, step)),
+      durable((step) => eachPart(input, step, (part) => writeShard(services, part, step))),
     augmentShard: (input: PartInput<AugmentedShards>) =>
-      durable((step) => augmentShard(services, input, step)),
+      durable((step) => eachPart(input, step, (part) => augmentShard(services, part, step))),
     sealStage: (stage: PartedStage) => durable((step) => sealStage(services, stage, step)),
     adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
     keepMilestone: (input: MilestoneInput) =>

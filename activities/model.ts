@@ -2,6 +2,7 @@
 import type { PartInput, Predictions, TrainStepsInput } from '../contract/stages.ts';
 import { durableIn } from './durable.ts';
 import { handBack } from './hand-back.ts';
+import { eachPart } from './part-pages.ts';
 import { predictShard } from './predict-shard.ts';
 import { resolveNumerics } from './resolve-numerics.ts';
 import type { ResolveNumericsInput } from './resolve-numerics.ts';
@@ -16,7 +17,7 @@ export function modelActivities(services: ModelServices) {
     trainSteps: (input: TrainStepsInput) => durable((step) => trainSteps(services, input, step)),
     handBack: (input: TrainStepsInput) => durable(() => handBack(services, input)),
     predictShard: (input: PartInput<Predictions>) =>
-      durable((step) => predictShard(services, input, step)),
+      durable((step) => eachPart(input, step, (part) => predictShard(services, part, step))),
   };
 }
 

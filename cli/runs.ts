@@ -145,8 +145,13 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
     input: (id) =>
       ask(id, async () => {
-        const { events } = await client.workflow.getHandle(id).fetchHistory();
-        const [input] = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+        const execution = { workflowId: id };
+        // The first event alone: a whole history may be more than one answer holds.
+        const { history } = await client.workflowService.getWorkflowExecutionHistory({
+          ...{ namespace: client.options.namespace, execution, maximumPageSize: 1 },
+        });
+        const [input] =
+          history?.events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
         return (input && defaultPayloadConverter.fromPayload<RunInput | null>(input)) ?? {};
       }),
     outcome: (id) =>
@@ -177,7 +182,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];
-        const query = `WorkflowType = '${workflowType}'`;
+        // A run that goes on in another execution has the one before it closed.
+        const query = `WorkflowType = '${workflowType}' AND ExecutionStatus != 'ContinuedAsNew'`;
         for await (const run of client.workflow.list({ query, pageSize: limit })) {
           if (runs.push(summarize(run)) === limit) break;
         }
@@ -205,7 +211,8 @@ function summarize(run: WorkflowExecutionInfo): RunSummary {
     id: run.workflowId,
     runId: run.runId,
     status: statuses[run.status.name] ?? 'running',
-    startedAt: run.startTime.getTime(),
+    // Of a run in its second execution or a later one, when its first began.
+    startedAt: Number(run.memo?.['startedAt'] ?? run.startTime.getTime()),
     ...(run.closeTime && { endedAt: run.closeTime.getTime() }),
   };
 }

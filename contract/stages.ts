@@ -248,9 +248,11 @@ export function featuresKept(config: Config): { train: boolean; validation: bool
   return { train: validation && (augment.views ?? Infinity) < training.epochs, validation };
 }
 
-/** One part of an opened stage, for the activity that makes it. */
+/** One part of an opened stage, or several from one on, for the activity that makes them. */
 export interface PartInput<Stage extends PartedStage = PartedStage> {
   readonly stage: Stage;
   readonly digest: string;
   readonly part: number;
+  /** How many; without it, one. */
+  readonly parts?: number;
 }

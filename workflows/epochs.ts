@@ -11,16 +11,24 @@ export interface EpochsAhead {
   ready(epoch: number): Promise<void>;
   /** Makes what is missing or damaged of them again. */
   remake(epoch: number): void;
+  /** Resolves once nothing of an epoch is on its way any more, or the scope is cancelled. */
+  over(epoch: number): Promise<void>;
+  /** No shard is on its way. */
+  readonly isIdle: boolean;
 }
 
 export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
   const prepared = new Map<number, Promise<void>>();
   const scope = new CancellationScope();
+  let underWay = 0;
   const start = (epoch: number, trust: Trust): void => {
     // Not the segment's that asks for it: a pause must not end it.
     const shards = scope.run(() => prepareEpoch(inputs, epoch, trust));
     prepared.set(epoch, shards);
-    shards.catch(() => {
+    underWay += 1;
+    const end = (): void => void (underWay -= 1);
+    shards.then(end, () => {
+      end();
       if (prepared.get(epoch) === shards) prepared.delete(epoch);
     });
   };
@@ -34,5 +42,12 @@ export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsA
       return prepared.get(epoch) as Promise<void>;
     },
     remake: (epoch) => start(epoch, 'verify'),
+    async over(epoch) {
+      const shards = prepared.get(epoch)?.catch(() => undefined);
+      await Promise.race([shards, CancellationScope.current().cancelRequested]);
+    },
+    get isIdle() {
+      return underWay === 0;
+    },
   };
 }

@@ -16,6 +16,8 @@ export interface Headway {
   take(segment: Segment, disturbed: boolean): void;
   /** A setback has changed where the next segment is to go on from. */
   goOnFrom(step: number): void;
+  /** For the next execution. */
+  readonly carried: CarriedHeadway;
   /** Of all that was taken until now; `pausedMs` of that time count for nothing. */
   speed(pausedMs: number): Speed;
 }
@@ -26,26 +28,42 @@ export interface Speed {
   readonly idleShare: number;
 }
 
-/** Training begins. */
+export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'resumedAt'> {
+  /** Of the segments so far. */
+  readonly total: Readonly<Record<'images' | 'seconds' | 'busySeconds', number>>;
+  /** When training began, in epoch milliseconds. */
+  readonly startedAt: number;
+}
+
+/** Before the first segment. */
+export const headwayAtStart = (takeover: Takeover | undefined): CarriedHeadway => ({
+  step: takeover?.step ?? 0,
+  last: takeover?.origin ?? null,
+  resumedAt: [],
+  total: { images: 0, seconds: 0, busySeconds: 0 },
+  startedAt: Date.now(),
+});
+
+/** Training begins, or goes on. */
 export function openHeadway(
   plan: TrainingPlan,
   numerics: Numerics,
-  takeover: Takeover | undefined,
+  begin: CarriedHeadway,
   course: Course,
   progress: Progress,
 ): Headway {
-  let step = takeover?.step ?? 0;
-  let last = takeover?.origin ?? null;
-  const resumedAt: number[] = [];
-  const total = { images: 0, seconds: 0, busySeconds: 0 };
-  const startedAt = Date.now();
-  progress.training(() => ({
+  const { startedAt } = begin;
+  let { step, last } = begin;
+  const resumedAt = [...begin.resumedAt];
+  const total = { ...begin.total };
+  progress.training((before) => ({
     ...plan,
     step,
-    validations: course.validations,
     durableStep: last?.step ?? 0,
-    resumes: 0,
+    resumes: resumedAt.length,
     hardware: numericsText(numerics),
+    ...before,
+    validations: course.validations,
   }));
   return {
     get step() {
@@ -77,6 +95,9 @@ export function openHeadway(
         ...(segment.durableAt !== null && { durableAt: segment.durableAt }),
         resumes: resumedAt.length,
       }));
+    },
+    get carried() {
+      return { step, last, resumedAt, total, startedAt };
     },
     goOnFrom: (from) => void (step = from),
     speed: (pausedMs) => ({

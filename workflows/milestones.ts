@@ -17,6 +17,8 @@ interface RunNames {
 export interface Milestones {
   /** Says what went wrong with the one before: this one stores all that it would have. */
   keep(course: Course, step: number, durableStep: number): Promise<void>;
+  /** Resolves once the last one is stored, or has failed, which is said. */
+  over(): Promise<void>;
   /** Resolves once the last one is stored; throws what went wrong with it. */
   settled(): Promise<void>;
 }
@@ -52,6 +54,7 @@ export function keepMilestones(
       // Its failure is heard of when the next one is due.
       last.catch(() => undefined);
     },
+    over: () => last.catch(say),
     settled: () => last,
   };
 }

@@ -7,24 +7,82 @@ import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { data, model, quick } from './activities.ts';
 import { keepMilestones } from './milestones.ts';
+import { goOnInNext } from './next-execution.ts';
+import type { CarriedRun, PreparedRun } from './next-execution.ts';
 import { onceMended } from './once-mended.ts';
 import { predictTestSet } from './predict.ts';
 import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { promote } from './promote.ts';
 import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
+import type { TrainingStart } from './train.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
  * part of the configuration laid over the preset, or `{ resumeFrom, ... }` to go on from another run.
+ * `carried`: only from an execution of this workflow to its next one.
  */
-export async function trainingPipeline(input?: unknown): Promise<RunResult> {
+export async function trainingPipeline(input?: unknown, carried?: CarriedRun): Promise<RunResult> {
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
-  const progress = openProgress(run);
-  const steering = openSteering(progress);
+  const progress = openProgress(run, carried?.progress);
+  const steering = openSteering(progress, carried?.training.steering);
 
+  const { prepared, begin } = carried
+    ? { prepared: carried.prepared, begin: async () => carried.training }
+    : await prepareRun(run, input, progress);
+  const { inputs, preset, taken, test } = prepared;
+  const remakeData = (): Promise<void> => remakeDataOf(inputs);
+  const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
+  const training = await progress.stage('train', async () =>
+    train(inputs, await begin(), {
+      ...{ progress, steering, remakeData, milestones },
+      goOnInNext: (state) =>
+        goOnInNext(input, { prepared, training: state, progress: progress.carried() }),
+    }),
+  );
+  const endSweep = sweepBeside(inputs.config.augment.keepDays, progress);
+  let predictions = await progress.stage('predict', (advance) =>
+    predictTestSet(inputs, training, test, advance),
+  );
+  await milestones.settled();
+  const report = (promotion?: PromotionState): Promise<RunResult> =>
+    onceMended(
+      () =>
+        data.writeReport({
+          ...{ inputs, preset, predictions, trained: training.trained },
+          ...{ weights: taken, stages: progress.stages(), promotion },
+        }),
+      async () => {
+        await training.remakeLast();
+        predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
+      },
+    );
+  const result = await progress.stage('report', () => report());
+  const { promotion: gate } = inputs.config;
+  const promotion =
+    gate &&
+    (await progress.stage('promote', async () => {
+      const tell = async (state: PromotionState): Promise<void> => {
+        progress.promotion(state);
+        await report(state);
+      };
+      const state = await promote(gate, { inputs, predictions, tell });
+      await tell(state);
+      return state;
+    }));
+  await endSweep();
+  return progress.finish({ ...result, ...(promotion && { promotion }) });
+}
+
+/** Configuration, dataset, split and base shards; what training begins with may still be on its way. */
+async function prepareRun(
+  run: string,
+  input: unknown,
+  progress: Progress,
+): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> }> {
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
@@ -60,26 +118,17 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     progress.note('split', split.note);
     return split;
   });
-  const remakeData = async (): Promise<void> => {
-    const { source, sha256, maxBadImages } = config.dataset;
-    const { keepDays } = config.augment;
-    await data.ingestDataset({ source, sha256, maxBadImages, keepDays, digest: dataset.digest });
-    const { classes } = dataset;
-    if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
-    await data.splitDataset({ dataset: dataset.digest, config });
-    await prepareBaseShards(split.digest, config, () => undefined, 'verify');
-  };
+  const made = { config, classes: dataset.classes, weights };
+  const digests = { dataset: dataset.digest, split: split.digest };
   const base = await progress.stage('shards', (advance) =>
-    onceMended(() => prepareBaseShards(split.digest, config, advance), remakeData),
+    onceMended(
+      () => prepareBaseShards(split.digest, config, advance),
+      () => remakeDataOf({ ...made, ...digests }),
+    ),
   );
-
   const inputs: TrainingInputs = {
     run,
-    config,
-    classes: dataset.classes,
-    dataset: dataset.digest,
-    split: split.digest,
-    weights,
+    ...{ ...made, ...digests },
     train: base.train.digest,
     validation: base.validation.digest,
     samples: split.samples.train,
@@ -87,48 +136,26 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
     ...(takeover?.plateauFrom !== undefined && { plateauFrom: takeover.plateauFrom }),
   };
-  const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
-  const training = await progress.stage('train', async () =>
-    train(inputs, numerics, await withOwnStates(inputs, takeover), {
-      progress,
-      steering,
-      remakeData,
-      milestones,
-    }),
-  );
-  const endSweep = sweepBeside(config.augment.keepDays, progress);
-  let predictions = await progress.stage('predict', (advance) =>
-    predictTestSet(inputs, training, base.test.digest, advance),
-  );
-  await milestones.settled();
-  const report = (promotion?: PromotionState): Promise<RunResult> =>
-    onceMended(
-      () =>
-        data.writeReport({
-          ...{ inputs, preset, predictions, trained: training.trained },
-          ...{ weights: taken, stages: progress.stages(), promotion },
-        }),
-      async () => {
-        await training.remakeLast();
-        const { digest } = base.test;
-        predictions = await predictTestSet(inputs, training, digest, () => undefined, 'verify');
-      },
-    );
-  const result = await progress.stage('report', () => report());
-  const { promotion: gate } = config;
-  const promotion =
-    gate &&
-    (await progress.stage('promote', async () => {
-      const tell = async (state: PromotionState): Promise<void> => {
-        progress.promotion(state);
-        await report(state);
-      };
-      const state = await promote(gate, { inputs, predictions, tell });
-      await tell(state);
-      return state;
-    }));
-  await endSweep();
-  return progress.finish({ ...result, ...(promotion && { promotion }) });
+  return {
+    prepared: { preset, inputs, test: base.test.digest, taken },
+    begin: async () => ({ numerics, takeover: await withOwnStates(inputs, takeover) }),
+  };
+}
+
+/** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
+async function remakeDataOf({
+  config,
+  classes,
+  weights,
+  dataset,
+  split,
+}: Pick<TrainingInputs, 'config' | 'classes' | 'weights' | 'dataset' | 'split'>): Promise<void> {
+  const { source, sha256, maxBadImages } = config.dataset;
+  const { keepDays } = config.augment;
+  await data.ingestDataset({ source, sha256, maxBadImages, keepDays, digest: dataset });
+  if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
+  await data.splitDataset({ dataset, config });
+  await prepareBaseShards(split, config, () => undefined, 'verify');
 }
 
 /** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */

@@ -25,8 +25,8 @@ export async function predictTestSet(
     };
     const opened = await open(stage, trust);
     let done = 0;
-    await makeParts(stage, opened, model.predictShard, 'predict test shard', () =>
-      advance(++done, opened.parts),
+    await makeParts(stage, opened, model.predictShard, 'predict test shard', (parts) =>
+      advance((done += parts), opened.parts),
     );
     return opened.digest;
   };

@@ -11,12 +11,13 @@ import type {
   PartedStage,
   TrainingInputs,
 } from '../contract/stages.ts';
+import { partPages } from '../contract/plan.ts';
 import { inWindow } from '../contract/window.ts';
 import { data } from './activities.ts';
 import type { Advance } from './progress.ts';
 
-/** Part activities under way at once: keeps many workers busy, and bounds the history's bursts. */
-const partsAtOnce = 32;
+/** Activities that make parts, under way at once: keeps many workers busy, and bounds the history's bursts. */
+const pagesAtOnce = 32;
 
 /** Whether parts that are there count as made, or are read and made again where they are damaged. */
 export type Trust = 'trust' | 'verify';
@@ -40,8 +41,12 @@ export async function prepareBaseShards(
   let done = 0;
   await Promise.all(
     stages.map((stage, index) =>
-      makeParts(stage, opened[index] as OpenedStage, data.writeShard, `${stage.side} shard`, () =>
-        advance(++done, total),
+      makeParts(
+        stage,
+        opened[index] as OpenedStage,
+        data.writeShard,
+        `${stage.side} shard`,
+        (parts) => advance((done += parts), total),
       ),
     ),
   );
@@ -72,18 +77,16 @@ export async function makeParts<Stage extends PartedStage>(
   opened: OpenedStage,
   makePart: ActivityFunctionWithOptions<(input: PartInput<Stage>) => Promise<void>>,
   name: string,
-  onPart: () => void = () => undefined,
+  onParts: (parts: number) => void = () => undefined,
 ): Promise<void> {
   const { digest, parts, sealed } = opened;
   if (sealed) return;
-  await inWindow(
-    Array.from({ length: parts }, (_, part) => part),
-    partsAtOnce,
-    async (part) => {
-      const summary = `${name} ${part + 1}/${parts}`;
-      await makePart.executeWithOptions({ summary }, [{ stage, digest, part }]);
-      onPart();
-    },
-  );
+  await inWindow(partPages(parts), pagesAtOnce, async ({ part, parts: count }) => {
+    const last = count === 1 ? '' : ` to ${part + count}`;
+    const summary = `${name} ${part + 1}${last}/${parts}`;
+    const page = { stage, digest, part, ...(count > 1 && { parts: count }) };
+    await makePart.executeWithOptions({ summary }, [page]);
+    onParts(count);
+  });
   await data.sealStage(stage);
 }

@@ -1,6 +1,7 @@
 /** What the run says of itself: the query `progress` and the current details that the Temporal UI shows. */
 import {
   ActivityFailure,
+  ContinueAsNew,
   isCancellation,
   setCurrentDetails,
   setHandler,
@@ -35,12 +36,14 @@ export interface Progress {
   promotion(state: PromotionState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
+  /** For the next execution: the course of training has its validations. */
+  carried(): RunProgress;
   finish(result: RunResult): RunResult;
 }
 
 /** Starts answering the query `progress` for this workflow. */
-export function openProgress(run: string): Progress {
-  let state: RunProgress = {
+export function openProgress(run: string, carried?: RunProgress): Progress {
+  let state: RunProgress = carried ?? {
     run,
     preset: '',
     stages: stageNames.map(waiting),
@@ -65,12 +68,15 @@ export function openProgress(run: string): Progress {
 
   return {
     async stage(name, work) {
-      updateStage(name, { status: 'running', startedAt: Date.now() });
+      const before = state.stages.find((stage) => stage.name === name)!;
+      updateStage(name, { status: 'running', startedAt: before.startedAt ?? Date.now() });
       try {
         const result = await work((done, total) => updateStage(name, { done, total }));
         updateStage(name, { status: 'done', endedAt: Date.now() });
         return result;
       } catch (failure) {
+        // The stage goes on.
+        if (failure instanceof ContinueAsNew) throw failure;
         const endedAt = Date.now();
         // The run ends with its stage: there is nothing left to resume.
         update({ paused: false });
@@ -108,6 +114,10 @@ export function openProgress(run: string): Progress {
     promotion: (promotion) => update({ promotion }),
     problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
     stages: () => state.stages,
+    carried: () => ({
+      ...state,
+      ...(state.training && { training: { ...state.training, validations: [] } }),
+    }),
     finish(result) {
       update({ result });
       return result;

@@ -20,6 +20,14 @@ export interface Segments {
   release(): void;
   /** An attempt that failed is known to have taken `step` steps: so much is lost when an older state must do. */
   saw(step: number): void;
+  /** For the next execution. */
+  readonly carried: CarriedSegments;
+}
+
+/** The queue of the worker whose trainer holds the state, and the furthest step that is known to have been taken. */
+export interface CarriedSegments {
+  readonly workerQueue?: string | undefined;
+  readonly seenStep: number;
 }
 
 export function openSegments(
@@ -28,10 +36,9 @@ export function openSegments(
   course: Course,
   epochs: EpochsAhead,
   progress: Pick<Progress, 'stored' | 'problem'>,
+  carried: CarriedSegments = { seenStep: 0 },
 ): Segments {
-  /** Of the worker whose trainer holds the state. */
-  let workerQueue: string | undefined;
-  let seenStep = 0;
+  let { workerQueue, seenStep } = carried;
   const inputTo = (reachedStep: number, toStep: number): TrainStepsInput => {
     const { timeline, validations } = course;
     seenStep = Math.max(seenStep, reachedStep);
@@ -79,6 +86,9 @@ export function openSegments(
     },
     release: () => void (workerQueue = undefined),
     saw: (step) => void (seenStep = Math.max(seenStep, step)),
+    get carried() {
+      return { workerQueue, seenStep };
+    },
   };
 }
 

@@ -16,6 +16,8 @@ export interface Setbacks {
   mend(failure: unknown, step: number): Promise<number>;
   /** A segment has come to its end; true when it had setbacks. */
   over(): boolean;
+  /** Since the last segment that came to its end there was one. */
+  readonly areUnderWay: boolean;
   /** From which steps on the bits may be others, and why. */
   readonly notBitEqual: readonly string[];
 }
@@ -31,14 +33,17 @@ export interface SetbackHelp {
   readonly remakeData: () => Promise<void>;
 }
 
-export function openSetbacks(help: SetbackHelp): Setbacks {
+export function openSetbacks(help: SetbackHelp, before: Setbacks['notBitEqual']): Setbacks {
   const { training, course, epochs, segments, progress, remakeData } = help;
   /** Since the last segment that came to its end. */
   const failures = new Map<FailureType, number>();
   let disturbed = false;
-  const notBitEqual: string[] = [];
+  const notBitEqual = [...before];
   return {
     notBitEqual,
+    get areUnderWay() {
+      return disturbed;
+    },
     over() {
       const was = disturbed;
       disturbed = false;

@@ -2,6 +2,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  allHandlersFinished,
   condition,
   isCancellation,
   setHandler,
@@ -18,20 +19,32 @@ export interface Steering {
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
   /** The rate that was set since this was last asked. Before the last milestone: from then on one would come too late. */
   takeLearningRate(isLast: boolean): number | undefined;
+  /** No pause is asked for or on, and nobody waits for an answer. */
+  readonly isQuiet: boolean;
+  /** For the next execution. */
+  readonly carried: CarriedSteering;
   /** Nothing is trained any more: what is asked for from now on is refused. */
   close(): void;
 }
 
+/** What was told and not done yet, and what pauses took. */
+export interface CarriedSteering {
+  readonly learningRate?: number | undefined;
+  readonly pausedMs: number;
+}
+
 /** Starts taking the updates. */
-export function openSteering(progress: Progress): Steering {
+export function openSteering(
+  progress: Progress,
+  carried: CarriedSteering = { pausedMs: 0 },
+): Steering {
   let paused = false;
-  let learningRate: number | undefined;
+  let { learningRate, pausedMs } = carried;
   let underWay: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   /** Nothing of the run is on a GPU. */
   let idle = true;
   let over = false;
   let lastIsUnderWay = false;
-  let pausedMs = 0;
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -87,6 +100,12 @@ export function openSteering(progress: Progress): Steering {
     },
     get pausedMs() {
       return pausedMs;
+    },
+    get isQuiet() {
+      return !paused && allHandlersFinished();
+    },
+    get carried() {
+      return { learningRate, pausedMs };
     },
     async interruptible(work) {
       const own = { scope: new CancellationScope(), interrupted: paused };

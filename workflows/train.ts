@@ -4,17 +4,22 @@ import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
+import { decided } from '../contract/timeline.ts';
 import type { Decision, Numerics } from '../contract/timeline.ts';
 import { openCourse } from './course.ts';
+import type { Course } from './course.ts';
 import { epochsAhead } from './epochs.ts';
 import { finishedTraining } from './finished-training.ts';
 import type { FinishedTraining } from './finished-training.ts';
-import { openHeadway } from './headway.ts';
+import { headwayAtStart, openHeadway } from './headway.ts';
+import type { CarriedHeadway } from './headway.ts';
 import type { Milestones } from './milestones.ts';
+import { isHistoryLong } from './next-execution.ts';
 import type { Progress } from './progress.ts';
 import { openSegments, orHandBack } from './segments.ts';
+import type { CarriedSegments } from './segments.ts';
 import { openSetbacks } from './setbacks.ts';
-import type { Steering } from './steering.ts';
+import type { CarriedSteering, Steering } from './steering.ts';
 
 /** What training is given beside its inputs. */
 export interface TrainingHelp {
@@ -23,31 +28,52 @@ export interface TrainingHelp {
   /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
   readonly remakeData: () => Promise<void>;
   readonly milestones: Milestones;
+  /** Ends this execution: the next one goes on with training. */
+  readonly goOnInNext: (training: CarriedTraining) => Promise<never>;
 }
 
-/** Trains to the last step; what it computes with may still be on its way. Throws what a retry can't mend. */
+/** Where training begins: what it computes with may still be on its way. */
+export interface TrainingStart {
+  readonly numerics: Promise<Numerics>;
+  readonly takeover: Takeover | undefined;
+}
+
+/** Where it goes on in the next execution of its workflow. */
+export interface CarriedTraining {
+  readonly timeline: Course['timeline'];
+  readonly validations: Course['validations'];
+  readonly headway: CarriedHeadway;
+  readonly segments: CarriedSegments;
+  readonly steering: CarriedSteering;
+  readonly notBitEqual: readonly string[];
+}
+
+/** Trains to the last step. Throws what a retry can't mend. */
 export async function train(
   inputs: TrainingInputs,
-  numericsLater: Promise<Numerics>,
-  takeover: Takeover | undefined,
-  { progress, steering, remakeData, milestones }: TrainingHelp,
+  begin: TrainingStart | CarriedTraining,
+  { progress, steering, remakeData, milestones, goOnInNext }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
   refuseLargeBatch(plan);
-  const firstStep = takeover?.step ?? 0;
+  const firstStep = 'headway' in begin ? begin.headway.step : (begin.takeover?.step ?? 0);
   const epochs = epochsAhead(inputs, plan);
   if (firstStep < plan.steps) epochs.prepare(position(plan, firstStep).epoch);
-  const numerics = await numericsLater;
+  const carried = 'headway' in begin ? begin : await carriedAtStart(config, begin);
+  const { timeline } = carried;
+  const numerics = decided(timeline, 'numerics', firstStep)!;
   const course = openCourse(config.training, {
     plateauFrom: inputs.plateauFrom ?? 0,
-    timeline: timelineAtStart(config, numerics, takeover),
-    validations: takeover?.validations ?? [],
+    ...{ timeline, validations: carried.validations },
   });
-  const segments = openSegments(inputs, plan, course, epochs, progress);
+  const segments = openSegments(inputs, plan, course, epochs, progress, carried.segments);
   const common = { course, segments, progress, remakeData };
-  const setbacks = openSetbacks({ ...common, training: config.training, epochs });
-  const headway = openHeadway(plan, numerics, takeover, course, progress);
+  const setbacks = openSetbacks(
+    { ...common, training: config.training, epochs },
+    carried.notBitEqual,
+  );
+  const headway = openHeadway(plan, numerics, carried.headway, course, progress);
   const isUnvalidated = (): boolean =>
     headway.step > 0 &&
     isValidated(plan, headway.step) &&
@@ -55,9 +81,27 @@ export async function train(
   const isDone = (): boolean =>
     headway.step === plan.steps && headway.last?.step === headway.step && !isUnvalidated();
 
+  const goOnInNextIfLong = async (): Promise<void> => {
+    const isQuiet = (): boolean => epochs.isIdle && !setbacks.areUnderWay && steering.isQuiet;
+    if (!isHistoryLong()) return;
+    const { epoch, sampleInEpoch } = position(plan, headway.step);
+    // An epoch's end waits for the next one's shards in any case.
+    if (sampleInEpoch === 0) await steering.interruptible(() => epochs.over(epoch));
+    if (!isQuiet()) return;
+    await milestones.over();
+    if (!isQuiet()) return;
+    const { validations } = course;
+    const { notBitEqual } = setbacks;
+    await goOnInNext({
+      ...{ timeline: course.timeline, validations, notBitEqual },
+      ...{ headway: headway.carried, segments: segments.carried, steering: steering.carried },
+    });
+  };
+
   await milestones.keep(course, headway.step, headway.step);
   while (!isDone()) {
     const { step } = headway;
+    await orHandBack(segments, step, goOnInNextIfLong);
     await steering.untilGoing(() => segments.handBack(step));
     const learningRate = steering.takeLearningRate(nextMilestone(plan, step) === plan.steps);
     if (learningRate !== undefined) course.setLearningRate(step, learningRate);
@@ -93,6 +137,21 @@ function refuseLargeBatch({ batchSize, samples }: TrainingPlan): void {
     `training.batchSize: ${batchSize} is larger than the training set of ${samples} images; use at most ${samples}`,
     'InvalidConfig',
   );
+}
+
+/** Before the first segment. */
+async function carriedAtStart(
+  config: Config,
+  { numerics, takeover }: TrainingStart,
+): Promise<CarriedTraining> {
+  return {
+    timeline: timelineAtStart(config, await numerics, takeover),
+    validations: takeover?.validations ?? [],
+    headway: headwayAtStart(takeover),
+    segments: { seenStep: 0 },
+    steering: { pausedMs: 0 },
+    notBitEqual: [],
+  };
 }
 
 /** What the run computes with is its first decision; a fork's settings may make other graphs. */

@@ -41,10 +41,12 @@ export interface TemporalSettings extends LaunchSettings {
   readonly databaseFile?: string;
   /** Without it, no UI. */
   readonly uiPort?: number;
+  /** The server's own settings, in the place of its defaults. */
+  readonly dynamicConfig?: Readonly<Record<string, number>>;
 }
 
 export async function startTemporal(settings: TemporalSettings): Promise<Server> {
-  const { databaseFile, uiPort } = settings;
+  const { databaseFile, uiPort, dynamicConfig = {} } = settings;
   if (databaseFile) mkdirSync(dirname(databaseFile), { recursive: true });
   return launchOnPort(settings, (port) => ({
     ...settings,
@@ -64,6 +66,10 @@ export async function startTemporal(settings: TemporalSettings): Promise<Server>
             'synchronous=normal',
           ]
         : []),
+      ...Object.entries(dynamicConfig).flatMap(([name, value]) => [
+        '--dynamic-config-value',
+        `${name}=${value}`,
+      ]),
       ...['--ui-disable-news-fetch', '--log-level', 'warn'],
     ],
     environment: {},

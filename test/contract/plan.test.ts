@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   isValidated,
   nextMilestone,
+  partPages,
   planShards,
   planTraining,
   position,
@@ -63,4 +64,18 @@ test('the state after the last step is validated whatever the interval', () => {
     [4, 5, 8, 10, 12].filter((step) => isValidated(plan, step)),
     [5, 10, 12],
   );
+});
+
+test('a stage’s parts are made by an activity each, or by 64 that have about as many each', () => {
+  for (const parts of [0, 1, 64, 65, 100, 1_000, 12_345]) {
+    const pages = partPages(parts);
+    assert.equal(pages.length, Math.min(parts, 64));
+    let next = 0;
+    for (const page of pages) {
+      assert.equal(page.part, next);
+      assert.ok(Math.abs(page.parts - parts / pages.length) < 1, `${page.parts} parts`);
+      next += page.parts;
+    }
+    assert.equal(next, parts);
+  }
 });

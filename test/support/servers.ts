@@ -70,6 +70,8 @@ export async function startTestS3(): Promise<TestS3> {
 }
 
 /** Temporal in memory, without UI. */
-export async function startTestTemporal(): Promise<{ address: string; stop(): Promise<void> }> {
-  return startTemporal({ binary: (await setUp()).temporal });
+export async function startTestTemporal(
+  dynamicConfig: Readonly<Record<string, number>> = {},
+): Promise<{ address: string; stop(): Promise<void> }> {
+  return startTemporal({ binary: (await setUp()).temporal, dynamicConfig });
 }

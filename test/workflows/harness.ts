@@ -27,7 +27,10 @@ export const training = { batchSize: 20, epochs: 4, validateEverySteps: 3 };
 export interface Ended {
   readonly result: RunResult;
   readonly progress: RunProgress;
+  /** Of the last execution. */
   readonly history: History;
+  /** Of each execution that went on in another, and of the last. */
+  readonly histories: readonly History[];
 }
 
 export interface Harness {
@@ -52,13 +55,24 @@ export const bundleWorkflows = (): Promise<WorkflowBundle> =>
     workflowsPath: fileURLToPath(import.meta.resolve('../../workflows/index.ts')),
   });
 
-/** `address`: of a server that the test has started itself. */
-export async function openHarness(address?: string): Promise<Harness> {
-  const warnings: string[] = [];
-  // The failures made here are no news.
+/** What workers of this process have warned of: the failures made here are no news. */
+const warnings: string[] = [];
+
+let hasLogger = false;
+function installLogger(): void {
+  if (hasLogger) return;
+  hasLogger = true;
   const logger = new DefaultLogger('WARN', ({ message }) => void warnings.push(message));
   Runtime.install({ logger });
-  const temporal = address === undefined ? await startTestTemporal() : undefined;
+}
+
+/** `address`: of a server that the test has started itself; `dynamicConfig`: of one that it has not. */
+export async function openHarness(
+  address?: string,
+  dynamicConfig?: Readonly<Record<string, number>>,
+): Promise<Harness> {
+  installLogger();
+  const temporal = address === undefined ? await startTestTemporal(dynamicConfig) : undefined;
   const server = { address: address ?? temporal!.address };
   const connection = await NativeConnection.connect(server);
   const client = new Client({ connection: await Connection.connect(server) });
@@ -93,11 +107,12 @@ export async function openHarness(address?: string): Promise<Harness> {
         const latest = client.workflow.getHandle(handle.workflowId);
         const result = (await latest.result()) as RunResult;
         const progress = await latest.query(progressQuery);
-        const history = await latest.fetchHistory();
+        const histories = await historiesOf(client, handle);
+        const history = histories.at(-1)!;
         // Of a server that was restarted it asks again after a pause: not on a connection that is closed by then.
         await ended.catch(() => undefined);
-        await Worker.runReplayHistory({ workflowBundle }, history);
-        return { result, progress, history };
+        for (const one of histories) await Worker.runReplayHistory({ workflowBundle }, one);
+        return { result, progress, history, histories };
       } finally {
         for (const worker of workers) worker.shutdown();
         await Promise.all(running);
@@ -113,6 +128,20 @@ export async function openHarness(address?: string): Promise<Harness> {
       await temporal?.stop();
     },
   };
+}
+
+/** From the first execution on, as far as each says which is the next; then the latest, which may have been reset. */
+async function historiesOf(client: Client, { workflowId }: WorkflowHandle): Promise<History[]> {
+  const latest = await client.workflow.getHandle(workflowId).describe();
+  const histories: History[] = [];
+  let runId = latest.raw.workflowExecutionInfo?.firstRunId ?? latest.runId;
+  while (runId && runId !== latest.runId) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const last = history.events!.at(-1)!;
+    runId = last.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? '';
+    if (runId) histories.push(history);
+  }
+  return [...histories, await client.workflow.getHandle(workflowId).fetchHistory()];
 }
 
 /** Resolves once it holds. */

@@ -56,7 +56,18 @@ const recordings: Record<string, (harness: Harness) => Promise<Ended>> = {
         takeover: takeoverAt(3, []),
       }),
     }),
+
+  /** One in the middle of several executions. */
+  async 'gone-on'() {
+    const early = await openHarness(undefined, { 'limit.historyCount.suggestContinueAsNew': 70 });
+    const ended = await early.run({}, { training: { ...training, epochs: 12 } });
+    await early.stop();
+    return { ...ended, history: ended.histories[1]! };
+  },
 };
+
+/** Those that are named; without names, all. */
+const asked = process.argv.slice(2);
 
 /** Segments that come to their end, once these failures are over. */
 function failing(...types: NightshiftError['type'][]): Activities['trainSteps'] {
@@ -71,6 +82,7 @@ function failing(...types: NightshiftError['type'][]): Activities['trainSteps'] 
 const opened = await openHarness();
 await mkdir(new URL('../histories/', import.meta.url), { recursive: true });
 for (const [name, record] of Object.entries(recordings)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
   const { history } = await record(opened);
   const path = new URL(`../histories/${name}.json`, import.meta.url);
   await writeFile(path, `${historyToJSON(history)}\n`);

@@ -13,6 +13,7 @@ let workflowBundle: WorkflowBundle;
 before(async () => void (workflowBundle = await bundleWorkflows()));
 
 interface RecordedEvent {
+  readonly workflowTaskStartedEventAttributes?: { suggestContinueAsNew?: boolean };
   readonly activityTaskScheduledEventAttributes?: { activityType: { name: string } };
 }
 type Recorded = { readonly events: RecordedEvent[] };
@@ -35,3 +36,10 @@ for (const file of histories) {
     });
   });
 }
+
+test('a long run of before a run could go on in another execution is replayed', async () => {
+  const history = recorded('undisturbed.json');
+  const tasks = history.events.flatMap((event) => event.workflowTaskStartedEventAttributes ?? []);
+  for (const task of tasks) task.suggestContinueAsNew = true;
+  await Worker.runReplayHistory({ workflowBundle }, history);
+});
