@@ -38,6 +38,8 @@ export interface IngestInput {
   readonly keepDays: number;
   /** The dataset that a run goes on with: the source is not asked while it is in the store. */
   readonly digest?: string | undefined;
+  /** Something of it was found damaged: every byte of what is in the store is looked at, and not only that all is there. */
+  readonly verify?: boolean | undefined;
   /** Those that a run takes; without it, all. */
   readonly classes?: readonly string[] | undefined;
 }
@@ -96,16 +98,17 @@ export async function ingestDataset(
   input: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
-  const { source, digest } = input;
+  const { source, digest, verify = false } = input;
   const taking = (dataset: IngestedDataset): IngestedDataset => ({
     ...dataset,
     classes: chooseClasses(dataset.classes, input.classes),
   });
-  const there = digest === undefined ? undefined : await readDataset(services, digest, step);
+  const there =
+    digest === undefined ? undefined : await readDataset(services, { digest, verify }, step);
   if (there) return taking(there);
   const dataset = await inTurn(source, step, () =>
     source === cifar10.name
-      ? ingestNamed(services, cifar10, step)
+      ? ingestNamed(services, cifar10, step, verify)
       : blaming('dataset.source', () => ingestAny(services, input, step)),
   );
   if (digest === undefined || dataset.digest === digest) return taking(dataset);
@@ -120,9 +123,10 @@ export async function ingestNamed(
   services: DataServices,
   { name, files, classes, candidates }: NamedDataset,
   step: Step,
+  verify = false,
 ): Promise<IngestedDataset> {
   const { digest } = identifyDataset(files, classes);
-  const there = await readDataset(services, digest, step);
+  const there = await readDataset(services, { digest, verify }, step);
   if (there) return there;
   const problems: NightshiftError[] = [];
   for (const { address, read, sha256, integrity } of candidates) {
@@ -157,7 +161,7 @@ const isOfSource = (error: unknown): error is NightshiftError =>
 /** From any other source: nothing is read when it is as it was, and says so. */
 async function ingestAny(
   services: DataServices,
-  { source, sha256, maxBadImages, keepDays }: IngestInput,
+  { source, sha256, maxBadImages, keepDays, verify = false }: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
   const pointerKey = sourcePointerKey(digestOf(source));
@@ -171,7 +175,7 @@ async function ingestAny(
       digestOf(known.description) === digestOf(described) &&
       (sha256 ?? known.sha256) === known.sha256
     ) {
-      const there = await readDataset(services, known.dataset, step);
+      const there = await readDataset(services, { digest: known.dataset, verify }, step);
       if (there) return there;
     }
     const dataset = await location.read({
@@ -235,15 +239,18 @@ async function storeDataset(
   return { digest, classes, samples: samples.length };
 }
 
-/** Every byte is verified: all of a run stands on it. */
+/**
+ * Only whether all of it is there in its size, unless damage is suspected: ImageNet's bytes would take
+ * minutes at each run's start, and each index page and image is verified when it is read.
+ */
 async function readDataset(
   { store }: DataServices,
-  digest: string,
+  { digest, verify }: { readonly digest: string; readonly verify: boolean },
   { signal }: Step,
 ): Promise<IngestedDataset | undefined> {
   const key = stageManifestKey(digest);
   const there = await intact(() =>
-    readManifest(store, key, datasetManifestSchema, { deep: true, signal }),
+    readManifest(store, key, datasetManifestSchema, { deep: verify, signal }),
   );
   if (!there) return undefined;
   const { classes, samples, setAside } = there;

@@ -108,7 +108,7 @@ const erasingSchema = z.strictObject({
 });
 
 const augmentSchema = z.strictObject({
-  /** Crop this way instead of by padding: for photographs. */
+  /** Crop this way instead of by padding: for photographs. Where `model.imageSize` is above 32 it is on, unless `cropPadding` is given. */
   crop: cropSchema.optional(),
   /** Zero-pad by this many pixels on each side, then crop to the input's size at a random place. */
   cropPadding: z.int().min(0).max(64).default(4),

@@ -23,13 +23,23 @@ export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {
 
 /** What a user writes, laid over a configuration. */
 export function parseOver(base: unknown, own: unknown): ParsedConfig {
-  const merged = overlay(base, own);
+  const merged = cropPhotographs(overlay(base, own));
   const parsed = configSchema.safeParse(merged);
   if (!parsed.success) {
     return { problems: parsed.error.issues.flatMap((issue) => problemLines(issue, merged, keys)) };
   }
   const problems = [...conflictsOf(parsed.data)];
   return problems.length > 0 ? { problems } : { config: parsed.data };
+}
+
+/** Larger images than CIFAR's are photographs: where nothing is said of it, they are cropped as such. */
+function cropPhotographs(input: unknown): unknown {
+  if (!isRecord(input)) return input;
+  const { model, augment = {} } = input;
+  const isLarge =
+    isRecord(model) && typeof model['imageSize'] === 'number' && model['imageSize'] > 32;
+  if (!isLarge || !isRecord(augment) || 'crop' in augment || 'cropPadding' in augment) return input;
+  return { ...input, augment: { ...augment, crop: {} } };
 }
 
 /** Combinations that can't train. */

@@ -114,7 +114,10 @@ async function prepareRun(
   });
   numerics.catch(() => undefined);
   const split = await progress.stage('split', async () => {
-    const split = await data.splitDataset({ dataset: dataset.digest, config });
+    const split = await onceMended(
+      () => data.splitDataset({ dataset: dataset.digest, config }),
+      () => remakeDatasetOf({ config, dataset: dataset.digest }),
+    );
     progress.note('split', split.note);
     return split;
   });
@@ -143,19 +146,24 @@ async function prepareRun(
 }
 
 /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
-async function remakeDataOf({
-  config,
-  classes,
-  weights,
-  dataset,
-  split,
-}: Pick<TrainingInputs, 'config' | 'classes' | 'weights' | 'dataset' | 'split'>): Promise<void> {
-  const { source, sha256, maxBadImages } = config.dataset;
-  const { keepDays } = config.augment;
-  await data.ingestDataset({ source, sha256, maxBadImages, keepDays, digest: dataset });
+async function remakeDataOf(
+  inputs: Pick<TrainingInputs, 'config' | 'classes' | 'weights' | 'dataset' | 'split'>,
+): Promise<void> {
+  const { config, classes, weights, dataset, split } = inputs;
+  await remakeDatasetOf(inputs);
   if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
   await data.splitDataset({ dataset, config });
   await prepareBaseShards(split, config, () => undefined, 'verify');
+}
+
+async function remakeDatasetOf({
+  config,
+  dataset,
+}: Pick<TrainingInputs, 'config' | 'dataset'>): Promise<void> {
+  const { source, sha256, maxBadImages } = config.dataset;
+  const { keepDays } = config.augment;
+  const asked = { source, sha256, maxBadImages, keepDays };
+  await data.ingestDataset({ ...asked, digest: dataset, verify: true });
 }
 
 /** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */

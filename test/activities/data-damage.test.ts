@@ -44,7 +44,7 @@ async function prepare(services: DataServices): Promise<{ train: string }> {
   };
   const dataset = await ingestDataset(
     services,
-    { source, maxBadImages: 0, keepDays: 7 },
+    { source, maxBadImages: 0, keepDays: 7, verify: true },
     testStep(),
   );
   const split = await splitDataset(services, { dataset: dataset.digest, config }, testStep());

@@ -23,6 +23,7 @@ import { TransientStorageError } from '../../storage/store.ts';
 import { madeImage } from '../data/support.ts';
 import { tarOf } from '../data/archives.ts';
 import { keysOf, openTestServices, testStep } from '../support/data-services.ts';
+import { overlayStore } from '../support/overlay-store.ts';
 import { madePhotos } from '../support/images.ts';
 
 const batch = Buffer.concat([0, 1, 1].map((label, n) => encodeCifarRecord(label, madeImage(n))));
@@ -85,8 +86,8 @@ beforeEach(async () => {
 });
 afterEach(() => services.remove());
 
-const ingest = (source: string): Promise<IngestedDataset> =>
-  ingestDataset(services, { source, maxBadImages: 0, keepDays: 7 }, testStep());
+const ingest = (source: string, verify = false): Promise<IngestedDataset> =>
+  ingestDataset(services, { source, maxBadImages: 0, keepDays: 7, verify }, testStep());
 
 /** A known dataset that is to be had at these paths of the server, or at these addresses. */
 function ingestFrom(...places: string[]): Promise<IngestedDataset> {
@@ -247,20 +248,37 @@ test('a wrong source is refused with its key and address, and nothing is stored'
   assert.deepEqual(await readdir(services.downloads), []);
 });
 
-test('a stored file that is gone or damaged is not taken for good', async () => {
+test('a stored file that is gone or short, or other where damage is suspected, is not taken for good', async () => {
   const { store } = services;
   const { digest } = await ingest(`${origin}/good`);
   const readFiles = async () =>
     (await readManifest(store, stageManifestKey(digest), datasetManifestSchema, { deep: true }))!;
-  for (const hurt of [
-    (key: string) => store.delete([key]),
-    (key: string) => store.put(key, Buffer.alloc(batch.length, 7)),
-  ]) {
+  for (const [verify, hurt] of [
+    [false, (key: string) => store.delete([key])],
+    [false, (key: string) => store.put(key, batch.subarray(1))],
+    [true, (key: string) => store.put(key, Buffer.alloc(batch.length, 7))],
+  ] as const) {
     const [file] = (await readFiles()).files;
     await hurt(file!.key);
-    assert.equal((await ingest(`${origin}/good`)).digest, digest);
+    assert.equal((await ingest(`${origin}/good`, verify)).digest, digest);
     assert.notEqual((await readFiles()).files[0]!.key, file!.key);
   }
+});
+
+test('a dataset that is there is known without reading any file of it', async () => {
+  const { store } = services;
+  await ingest(`${origin}/good`);
+  const read: string[] = [];
+  const counting = overlayStore(store, {
+    async get(key, options) {
+      read.push(key);
+      return store.get(key, options);
+    },
+    digest: () => assert.fail('read'),
+  });
+  services = { ...services, store: counting };
+  await ingest(`${origin}/good`);
+  assert.equal(read.length, 2, `${read.join()}: pointer and manifest`);
 });
 
 test('a pointer that is damaged is made again', async () => {

@@ -191,3 +191,13 @@ test('a champion that is not there, or would be named twice, is refused with its
   const twice = await problemsOf({ promotion, model: { weights: 'champion:dogs' } });
   assert.match(twice[0]!, /beside promotion\.warmStart 'champion'.*leave one out/);
 });
+
+test('images above 32 pixels are cropped as photographs, unless something is said of it', async () => {
+  const cropOf = async (imageSize: number, augment = {}): Promise<unknown> =>
+    (await resolveConfig({ model: { imageSize }, augment })).config.augment.crop;
+  const usual = { scale: [0.08, 1], ratio: [3 / 4, 4 / 3] };
+  assert.deepEqual(await cropOf(224), usual);
+  assert.deepEqual(await cropOf(224, { flip: 0 }), usual);
+  assert.equal(await cropOf(224, { cropPadding: 8 }), undefined);
+  assert.equal(await cropOf(32), undefined);
+});

@@ -89,6 +89,25 @@ test('what came out of the split is said', async () => {
   );
 });
 
+test('a page of the index that is damaged is made anew before the split', async () => {
+  const verified: (boolean | undefined)[] = [];
+  const usual = fakeActivities({});
+  let tries = 0;
+  const { result } = await run({
+    async ingestDataset(input) {
+      verified.push(input.verify);
+      return usual.ingestDataset(input);
+    },
+    splitDataset: (input) =>
+      durable(async () => {
+        if (tries++ === 0) throw new NightshiftError('DamagedObject', 'a byte is another');
+        return usual.splitDataset(input);
+      }),
+  });
+  assert.deepEqual(verified, [undefined, true]);
+  assert.equal(result.steps, 12);
+});
+
 test("an epoch's shards are made while the epoch before it trains", async () => {
   const made: number[] = [];
   const madeBefore: number[][] = [];
