@@ -12,10 +12,10 @@ import { startStack } from '../support/stack.ts';
 import type { TestStack } from '../support/stack.ts';
 
 let stack: TestStack;
-let input: object;
+let input: { readonly dataset: object; readonly training: object };
 let undisturbed: RunResult;
 
-/** About twelve steps (a split by class takes what the data have), of which every third is validated, and none saved in between. */
+/** About twelve steps (a split by class takes what the data have), of which every third is validated; the best of these and the last have their states stored. */
 before(async () => {
   stack = await startStack();
   input = {
@@ -26,7 +26,9 @@ before(async () => {
       keepCheckpoints: { newest: 4 },
     },
   };
-  undisturbed = await resultOf(await start('undisturbed', input));
+  // With an interval in steps each validation has its state stored: a fork goes on from one of them.
+  const training = { ...input.training, checkpointEverySteps: 100 };
+  undisturbed = await resultOf(await start('undisturbed', { ...input, training }));
 });
 after(() => stack.stop());
 
