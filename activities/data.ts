@@ -3,6 +3,8 @@ import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../con
 import { adoptStates } from './adopt-states.ts';
 import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
+import { findConsidered, noteConsidered } from './considered.ts';
+import type { NightInput } from './considered.ts';
 import { durableIn } from './durable.ts';
 import { evaluateGate } from './evaluate-gate.ts';
 import type { GateInput } from './evaluate-gate.ts';
@@ -46,6 +48,9 @@ export function dataActivities(services: DataServices) {
     keepMilestone: (input: MilestoneInput) =>
       durable((step) => keepMilestone(services, input, step)),
     sweepStore: () => durable((step) => sweepStore(services, step)),
+    findConsidered: (input: NightInput) => durable((step) => findConsidered(services, input, step)),
+    noteConsidered: (input: Parameters<typeof noteConsidered>[1]) =>
+      durable((step) => noteConsidered(services, input, step)),
     findChampion: (model: string) => durable((step) => findChampion(services, model, step)),
     evaluateGate: (input: GateInput) => durable((step) => evaluateGate(services, input, step)),
     promoteByHand: (input: ByHand) => durable((step) => promoteByHand(services, input, step)),

@@ -269,6 +269,8 @@ const promotionSchema = z.strictObject({
   approval: z.strictObject({ deadlineHours: positive.max(24 * 365).default(24) }).optional(),
   /** `champion`: begin with its weights where there is one, else as `model.weights` says. */
   warmStart: z.enum(['champion', 'scratch']).default('scratch'),
+  /** Train although dataset and settings are those that a run before has considered for this model. */
+  always: z.boolean().default(false),
 });
 
 /** A whole configuration; parsing fills in every default. */

@@ -18,7 +18,10 @@ const retry: RetryPolicy = {
 
 /** Steps that read and write small objects; a state to go on from is read whole, a gigabyte in ten minutes at 2 MB/s. */
 export const quick = proxyActivities<
-  Pick<DataActivities, 'resolveConfig' | 'keepMilestone' | 'findChampion'>
+  Pick<
+    DataActivities,
+    'resolveConfig' | 'keepMilestone' | 'findConsidered' | 'noteConsidered' | 'findChampion'
+  >
 >({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: heartbeatTimeoutMs,

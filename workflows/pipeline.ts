@@ -1,6 +1,7 @@
 /** The pipeline, from a configuration to a report: one workflow a run. Reads like its diagram. */
 import { workflowInfo } from '@temporalio/workflow';
-import type { RunResult } from '../contract/progress.ts';
+import type { Config } from '../contract/config.ts';
+import type { NoChange, RunResult } from '../contract/progress.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
@@ -20,7 +21,7 @@ import { train } from './train.ts';
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
  * part of the configuration laid over the preset, or `{ resumeFrom, ... }` to go on from another run.
  */
-export async function trainingPipeline(input?: unknown): Promise<RunResult> {
+export async function trainingPipeline(input?: unknown): Promise<RunResult | NoChange> {
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
   const progress = openProgress(run);
   const steering = openSteering(progress);
@@ -29,7 +30,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     quick.resolveConfig(input),
   );
   progress.begins(preset, takeover, config.promotion !== undefined);
-  const { dataset, taken } = await progress.stage('ingest', async () => {
+  const { dataset, taken, considered } = await progress.stage('ingest', async () => {
     const dataset = await data.ingestDataset({
       source: config.dataset.source,
       sha256: config.dataset.sha256,
@@ -39,11 +40,15 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
     });
     const aside = dataset.setAside ? [`${dataset.setAside} broken images set aside`] : [];
     if (aside.length > 0) progress.note('ingest', aside.join());
-    if (takeover || config.model.weights === 'none') return { dataset, taken: null };
+    const considered = takeover ? null : await findUnchanged(config, dataset.digest);
+    if (takeover || considered || config.model.weights === 'none') {
+      return { dataset, taken: null, considered };
+    }
     const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
     progress.note('ingest', [...aside, weightsNote(taken)].join('; '));
-    return { dataset, taken };
+    return { dataset, taken, considered };
   });
+  if (considered) return progress.finish({ run, noChange: considered });
   const weights = takeover
     ? takeover.inputs.weights
     : taken && { digest: taken.digest, conventions: taken.conventions };
@@ -112,21 +117,35 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult> {
         predictions = await predictTestSet(inputs, training, digest, () => undefined, 'verify');
       },
     );
-  const result = await progress.stage('report', () => report());
+  let result = await progress.stage('report', () => report());
   const { promotion: gate } = config;
   const promotion =
     gate &&
     (await progress.stage('promote', async () => {
       const tell = async (state: PromotionState): Promise<void> => {
         progress.promotion(state);
-        await report(state);
+        // The one before is garbage from here on.
+        result = await report(state);
       };
       const state = await promote(gate, { inputs, predictions, tell });
       await tell(state);
+      const night = { model: gate.model, dataset: dataset.digest, config };
+      await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
       return state;
     }));
   await endSweep();
   return progress.finish({ ...result, ...(promotion && { promotion }) });
+}
+
+/** The run that has trained and judged the same for its model; null: there is something new, or nobody asks. */
+async function findUnchanged(
+  config: Config,
+  dataset: string,
+): Promise<NoChange['noChange'] | null> {
+  const { promotion } = config;
+  if (!promotion || promotion.always) return null;
+  const found = await quick.findConsidered({ model: promotion.model, dataset, config });
+  return found && { model: found.model, workflowId: found.workflowId, at: found.at };
 }
 
 /** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */

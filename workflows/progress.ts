@@ -7,6 +7,7 @@ import {
 } from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
+  NoChange,
   RunProgress,
   RunResult,
   StageName,
@@ -35,7 +36,7 @@ export interface Progress {
   promotion(state: PromotionState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
-  finish(result: RunResult): RunResult;
+  finish<R extends RunResult | NoChange>(result: R): R;
 }
 
 /** Starts answering the query `progress` for this workflow. */

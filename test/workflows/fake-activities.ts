@@ -87,6 +87,8 @@ export function fakeActivities(own: Partial<Activities>): Activities {
         notBitEqual: trained.notBitEqual,
         resumes: trained.resumedAt.length,
       }) as unknown as RunResult,
+    findConsidered: async () => null,
+    noteConsidered: nothing,
     findChampion: async () => null,
     evaluateGate: refuse,
     promoteByHand: refuse,
