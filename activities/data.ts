@@ -24,7 +24,9 @@ import { sealStage } from './seal-stage.ts';
 import type { DataServices } from './services.ts';
 import { splitDataset } from './split-dataset.ts';
 import type { SplitInput } from './split-dataset.ts';
+import { runningWorkflows } from './running-workflows.ts';
 import { sweepStore } from './sweep-store.ts';
+import type { SweepInput } from './sweep-store.ts';
 import { writeReport } from './write-report.ts';
 import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
@@ -47,7 +49,8 @@ export function dataActivities(services: DataServices) {
     adoptStates: (input: AdoptInput) => durable((step) => adoptStates(services, input, step)),
     keepMilestone: (input: MilestoneInput) =>
       durable((step) => keepMilestone(services, input, step)),
-    sweepStore: () => durable((step) => sweepStore(services, step)),
+    sweepStore: (input: SweepInput) =>
+      durable((step) => sweepStore(services, input, runningWorkflows(), step)),
     findConsidered: (input: NightInput) => durable((step) => findConsidered(services, input, step)),
     noteConsidered: (input: Parameters<typeof noteConsidered>[1]) =>
       durable((step) => noteConsidered(services, input, step)),

@@ -34,6 +34,8 @@ export interface IngestInput {
   readonly sha256?: string | undefined;
   /** Share of the images that may be set aside because they are broken. */
   readonly maxBadImages: number;
+  /** So long after its last attempt an import stays that was not finished. */
+  readonly keepDays: number;
   /** The dataset that a run goes on with: the source is not asked while it is in the store. */
   readonly digest?: string | undefined;
   /** Those that a run takes; without it, all. */
@@ -155,7 +157,7 @@ const isOfSource = (error: unknown): error is NightshiftError =>
 /** From any other source: nothing is read when it is as it was, and says so. */
 async function ingestAny(
   services: DataServices,
-  { source, sha256, maxBadImages }: IngestInput,
+  { source, sha256, maxBadImages, keepDays }: IngestInput,
   step: Step,
 ): Promise<IngestedDataset> {
   const pointerKey = sourcePointerKey(digestOf(source));
@@ -174,7 +176,7 @@ async function ingestAny(
     }
     const dataset = await location.read({
       images: async (images): Promise<IngestedDataset> => {
-        const asked = { source, maxBadImages };
+        const asked = { source, maxBadImages, keepDays };
         const { digest, classes, samples, setAside } = await ingestImages(
           services,
           images,

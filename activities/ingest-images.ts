@@ -2,6 +2,7 @@
 import { partManifestKey } from '../contract/keys.ts';
 import type { DatasetManifest, ImagePartManifest } from '../contract/manifests.ts';
 import { decoder } from '../data/decode.ts';
+import { keepStage } from '../model/stage-retention.ts';
 import type { Step } from './durable.ts';
 import { commitImageDataset } from './image-dataset.ts';
 import { makeImageParts, packLimits } from './image-parts.ts';
@@ -14,18 +15,21 @@ export interface ImagesAsked {
   readonly source: string;
   /** Share of the images that may be set aside. */
   readonly maxBadImages: number;
+  /** So long after its last attempt an import stays that was not finished. */
+  readonly keepDays: number;
 }
 
 /** Throws `InvalidData` when the source holds no images to train on, or too many that are broken. */
 export async function ingestImages(
   services: DataServices,
   images: ImageSource,
-  { source, maxBadImages }: ImagesAsked,
+  { source, maxBadImages, keepDays }: ImagesAsked,
   step: Step,
   limits = packLimits,
 ): Promise<DatasetManifest> {
   const parameters = { source: images.identity, decoder, limits };
   const { digest } = identify('import-images/1', parameters, []);
+  await keepStage(services.store, digest, keepDays, { signal: step.signal });
   const parts = await makeImageParts(services, digest, images, limits, step);
   const dataset = await commitImageDataset(services, { parts, source, maxBadImages }, step);
   await letGoOfCopies(services, digest, parts, dataset);

@@ -10,7 +10,7 @@ import {
 import type { Shard, ShardSetManifest, SplitManifest } from '../contract/manifests.ts';
 import { planShards, shardBytesIn } from '../contract/plan.ts';
 import type { PlannedShard } from '../contract/plan.ts';
-import type { BaseShards, PartInput, PartedStage } from '../contract/stages.ts';
+import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../contract/stages.ts';
 import { augmentOperationVersion } from '../data/augment.ts';
 import { digestOf } from '../data/digest.ts';
 import { weightsOf } from '../model/model-versions.ts';
@@ -63,15 +63,8 @@ export async function describeStage(
       };
     }
     case 'augmented': {
-      const { base, seed, view, augment } = stage;
-      const { classes, samples, shards } = await readShardSet(store, base);
-      const operation = `augment/${augmentOperationVersion}`;
-      return {
-        ...identify(operation, { seed, view, augment }, [base]),
-        classes,
-        samples,
-        parts: shards.length,
-      };
+      const { classes, samples, shards } = await readShardSet(store, stage.base);
+      return { ...identifyAugmented(stage), classes, samples, parts: shards.length };
     }
     case 'features': {
       const { images, weights, seed, numerics } = stage;
@@ -96,6 +89,11 @@ export async function describeStage(
       };
     }
   }
+}
+
+/** What it is is known before anything of it is there. */
+export function identifyAugmented({ base, seed, view, augment }: AugmentedShards): StageIdentity {
+  return identify(`augment/${augmentOperationVersion}`, { seed, view, augment }, [base]);
 }
 
 /** What the pixels of image files follow from besides; it is loaded where there are any. */

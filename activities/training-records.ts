@@ -74,6 +74,7 @@ function featuresOf(
     weights: weights?.digest ?? null,
     seed: config.seed,
     numerics,
+    keepDays: config.augment.keepDays,
   };
 }
 

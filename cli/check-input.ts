@@ -4,8 +4,8 @@ import { defaultPreset } from '../contract/presets.ts';
 import { CommandError } from './cli.ts';
 import type { RunInput } from './input.ts';
 
-/** Throws `CommandError` with a line a problem. */
-export function checkInput(input: RunInput): void {
+/** Throws `CommandError` with a line a problem; `file`: where some of it was written. */
+export function checkInput(input: RunInput, file?: string): void {
   const { preset = defaultPreset, resumeFrom, ...own } = input;
   // What is laid over another run's configuration, which the store has, only a worker can tell.
   if (resumeFrom !== undefined) return;
@@ -13,8 +13,9 @@ export function checkInput(input: RunInput): void {
   if (!('problems' in parsed)) return;
   throw new CommandError(
     [
-      'The configuration is not valid, so no run was started:',
+      `The configuration${file === undefined ? '' : ` of ${file}`} is not valid, so no run was started:`,
       ...parsed.problems.map((problem) => `- ${problem}`),
+      ...(file === undefined ? [] : [`Correct ${file}, or lay --set key=value over it.`]),
     ].join('\n'),
   );
 }

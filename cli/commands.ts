@@ -1,7 +1,8 @@
 /** The commands, as their help shows them. Each loads its file when it is called, so that help is instant. */
-import { InvalidArgumentError } from 'commander';
+import { Argument, InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
+import type { Shell } from './completion.ts';
 import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
 import type { DecisionOptions, PromoteOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
@@ -58,6 +59,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
       'train',
       "start a run on the server that TEMPORAL_ADDRESS or temporal.toml names, else on this clone's own",
       'npx nightshift train --preset article --set training.epochs=3',
+      'npx nightshift train --config night.yaml --set seed=7',
       'npx nightshift train --wait',
       'TEMPORAL_ADDRESS=temporal.example:7233 npx nightshift train --json',
     ),
@@ -96,6 +98,36 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 
   addSteering(add, cli, end);
   addModels(add, cli, end);
+
+  add(
+    'doctor',
+    'look at all that a run needs (versions, servers, bucket, GPU, disk, clock), and say how to mend what is wrong',
+    'npx nightshift doctor',
+    'TEMPORAL_ADDRESS=temporal.example:7233 npx nightshift doctor --json',
+  ).action(async (options: JsonOption) => {
+    const { doctor } = await import('./doctor.ts');
+    end(await doctor(cli, options));
+  });
+
+  add(
+    'completion',
+    'print the script by which a shell completes commands, options and runs of `nightshift`',
+    'npm link && echo "source <(nightshift completion bash)" >> ~/.bashrc',
+    'nightshift completion zsh',
+    'nightshift completion fish > ~/.config/fish/completions/nightshift.fish',
+  )
+    .addArgument(new Argument('<shell>', 'which shell').choices(shells))
+    .action(async (shell: Shell, options: JsonOption) => {
+      const { completion } = await import('./completion.ts');
+      end(completion(cli, shell, options));
+    });
+
+  program
+    .command('complete [words...]', { hidden: true })
+    .action(async (words: readonly string[]) => {
+      const { complete } = await import('./completion.ts');
+      end(await complete(cli, program, words));
+    });
 
   addSetOption(
     addSourceOption(
@@ -189,6 +221,8 @@ function addModels(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
       end(await rollback(cli, model, options));
     });
 }
+
+const shells: readonly Shell[] = ['bash', 'zsh', 'fish'];
 
 /** Each takes seconds: so many take a night. */
 const mostKills = 1_000;

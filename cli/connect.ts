@@ -87,22 +87,26 @@ export function placeOf(
 /** Loopback is nobody's proxy's business. */
 export const noProxy = { 'grpc.enable_http_proxy': 0 };
 
-type ConnectionOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'];
+/** As the environment has them, with the address. */
+export type ConnectionOptions = ReturnType<typeof loadClientConnectConfig>['connectionOptions'] &
+  Pick<ClientConnectionOptions, 'channelArgs'> & { address: string };
+
+/** Throws when no server answers within seconds. */
+export function openConnection(options: ConnectionOptions): Promise<Connection> {
+  return Connection.connect({
+    ...options,
+    connectTimeout: '5 seconds',
+    // A local server that was killed is back in a second; the default waits for up to two minutes.
+    channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000, ...options.channelArgs },
+  });
+}
 
 /** Throws `CommandError` when no server answers there. */
-export async function connectTo(
-  options: ConnectionOptions & Pick<ClientConnectionOptions, 'channelArgs'> & { address: string },
-  namespace: string,
-): Promise<Servers> {
+export async function connectTo(options: ConnectionOptions, namespace: string): Promise<Servers> {
   const { address } = options;
   let connection: Connection;
   try {
-    connection = await Connection.connect({
-      ...options,
-      connectTimeout: '5 seconds',
-      // A local server that was killed is back in a second; the default waits for up to two minutes.
-      channelArgs: { 'grpc.max_reconnect_backoff_ms': 1_000, ...options.channelArgs },
-    });
+    connection = await openConnection(options);
   } catch (error) {
     throw new CommandError(
       `No Temporal server answers at ${address}: check that it runs, and TEMPORAL_ADDRESS and the TEMPORAL_TLS_ variables.`,

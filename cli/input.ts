@@ -1,12 +1,13 @@
-/** A run's input from the command line: `--preset`, `--source` and `--set` laid over one another. */
+/** A run's input from the command line: `--preset`, `--config`, `--source` and `--set` laid over one another. */
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
+import { knownSamples } from '../contract/known-samples.ts';
 import { defaultPreset, presetNames } from '../contract/presets.ts';
 import type { PresetName } from '../contract/presets.ts';
 import { CommandError } from './cli.ts';
 
-type JsonValue = null | boolean | number | string | JsonValue[] | JsonRecord;
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonRecord;
 export interface JsonRecord {
   readonly [key: string]: JsonValue;
 }
@@ -20,6 +21,8 @@ export interface Setting {
 /** The options as commander hands them over. */
 export interface InputOptions {
   readonly preset?: PresetName;
+  /** A file's path; `readConfigFile` has what it holds. */
+  readonly config?: string;
   readonly source?: string;
   readonly set?: readonly Setting[];
 }
@@ -27,16 +30,21 @@ export interface InputOptions {
 /** What the workflow is started with: a preset's name, and what is laid over it. */
 export type RunInput = JsonRecord;
 
-/** Adds `--preset`, `--source` and `--set` to a command. */
+/** Adds `--preset`, `--config`, `--source` and `--set` to a command. */
 export function addInputOptions(command: Command): Command {
   return addSetOption(
     addSourceOption(
-      command.addOption(
-        new Option(
-          '--preset <name>',
-          `the configuration to start from (default: ${defaultPreset})`,
-        ).choices(presetNames),
-      ),
+      command
+        .addOption(
+          new Option(
+            '--preset <name>',
+            `the configuration to start from (default: ${defaultPreset})`,
+          ).choices(presetNames),
+        )
+        .option(
+          '--config <file>',
+          'a JSON or YAML file with any part of the configuration, laid over the preset; its paths begin at its folder',
+        ),
     ),
   );
 }
@@ -45,7 +53,7 @@ export function addInputOptions(command: Command): Command {
 export function addSourceOption(command: Command): Command {
   return command.option(
     '--source <address>',
-    "where the images are: cifar10, or a path (from the current folder), file:, http(s):, s3: or npm: address of an archive in CIFAR's binary layout",
+    'where the images are: a known name such as cifar10, or the path (from the current folder) or file:, http(s): or s3: address of an archive, a folder, a manifest or TFRecord files',
   );
 }
 
@@ -72,8 +80,8 @@ export function parseSetting(text: string): Setting {
 }
 
 /**
- * The input that the options ask for, laid over `base`; `{}` when they ask for nothing. Relative
- * paths begin at `cwd`, since the workers run elsewhere.
+ * The input that the options ask for, laid over `base`, which may be a file's; `{}` when they ask
+ * for nothing. Relative paths begin at `cwd`, since the workers run elsewhere.
  */
 export function inputOf(
   { preset, source, set = [] }: InputOptions,
@@ -86,12 +94,17 @@ export function inputOf(
   }
   const start: JsonRecord = preset === undefined ? base : { ...base, preset };
   const input = settings.reduce((before, setting) => withSetting(before, setting, 0), start);
-  return addressKeys.reduce((before, place) => withAbsolutePath(before, place, cwd), input);
+  return withAbsolutePaths(input, cwd);
+}
+
+/** With the paths among its addresses made absolute. */
+export function withAbsolutePaths(input: JsonRecord, folder: string): JsonRecord {
+  return addressKeys.reduce((before, place) => withAbsolutePath(before, place, folder), input);
 }
 
 /** Whether the options say anything of the input. */
-export function asksForInput({ preset, source, set }: InputOptions): boolean {
-  return preset !== undefined || source !== undefined || set !== undefined;
+export function asksForInput({ preset, config, source, set }: InputOptions): boolean {
+  return [preset, config, source, set].some((option) => option !== undefined);
 }
 
 /** The options that give this input, for a message that says what to type. */
@@ -129,22 +142,28 @@ function* leaves(
 }
 
 /** The keys that hold an address, and the names that are none. */
-const addressKeys = [
-  { section: 'dataset', key: 'source', names: ['cifar10'] },
+const addressKeys: readonly AddressKey[] = [
+  { section: 'dataset', key: 'source', names: Object.keys(knownSamples) },
   { section: 'model', key: 'weights', names: ['none', 'imagenet'] },
-] as const;
+];
+
+interface AddressKey {
+  readonly section: string;
+  readonly key: string;
+  readonly names: readonly string[];
+}
 
 /** A name the pipeline knows and an address stay as they are; what is left is a path. */
 function withAbsolutePath(
   input: JsonRecord,
-  { section, key, names }: (typeof addressKeys)[number],
-  cwd: string,
+  { section, key, names }: AddressKey,
+  folder: string,
 ): JsonRecord {
   const values = input[section];
   const value = isRecord(values) ? values[key] : undefined;
   if (typeof value !== 'string' || /^$|^[a-z][a-z0-9+.-]*:/i.test(value)) return input;
-  if ((names as readonly string[]).includes(value)) return input;
-  return withSetting(input, { path: [section, key], value: resolve(cwd, value) }, 0);
+  if (names.includes(value)) return input;
+  return withSetting(input, { path: [section, key], value: resolve(folder, value) }, 0);
 }
 
 function parseValue(text: string): JsonValue {
@@ -155,6 +174,6 @@ function parseValue(text: string): JsonValue {
   }
 }
 
-function isRecord(value: JsonValue | undefined): value is JsonRecord {
+export function isRecord(value: JsonValue | undefined): value is JsonRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

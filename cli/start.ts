@@ -3,10 +3,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { checkInput } from './check-input.ts';
 import { CommandError, exitCodes, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
+import { readConfigFile } from './config-file.ts';
 import { pageOf } from './connect.ts';
 import { followRun } from './follow.ts';
 import { asksForInput, describeInput, inputOf } from './input.ts';
-import type { InputOptions } from './input.ts';
+import type { InputOptions, RunInput } from './input.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { Interruption } from './interrupt.ts';
 import { finish } from './finish.ts';
@@ -36,7 +37,8 @@ export async function start(
   open: typeof openStack = openStack,
 ): Promise<ExitCode> {
   const before = await readUnfinishedRun(cli.root);
-  const run = chooseRun(before, options, cli.cwd);
+  const input = inputOf(options, cli.cwd, await readConfigFile(options.config, cli.cwd));
+  const run = chooseRun(before, options, input);
   const renderer = openRenderer(cli, options.json ?? false);
   let stack: Stack | undefined;
   const interruption = onInterrupt(() => {
@@ -69,11 +71,10 @@ export async function start(
 function chooseRun(
   before: UnfinishedRun | undefined,
   options: StartOptions,
-  cwd: string,
+  input: RunInput,
 ): UnfinishedRun {
-  const input = inputOf(options, cwd);
   if (!before || options.new) {
-    checkInput(input);
+    checkInput(input, options.config);
     return { workflowId: newRunId(input, new Date()), input };
   }
   if (asksForInput(options) && !isDeepStrictEqual(input, before.input)) {

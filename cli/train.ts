@@ -2,6 +2,7 @@
 import { checkInput } from './check-input.ts';
 import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
+import { readConfigFile } from './config-file.ts';
 import { connect, pageOf } from './connect.ts';
 import { inputOf } from './input.ts';
 import type { InputOptions } from './input.ts';
@@ -20,8 +21,8 @@ export async function train(
   open: typeof connect = connect,
 ): Promise<ExitCode> {
   const { wait = false, json = false } = options;
-  const input = inputOf(options, cli.cwd);
-  checkInput(input);
+  const input = inputOf(options, cli.cwd, await readConfigFile(options.config, cli.cwd));
+  checkInput(input, options.config);
   const id = newRunId(input, new Date());
   const servers = await open(cli.root);
   try {

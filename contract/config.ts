@@ -137,6 +137,8 @@ const augmentSchema = z.strictObject({
   erasing: erasingSchema.optional(),
   /** Make so many views of each image and go round them, epoch by epoch; without it, each epoch has a fresh one. */
   views: count.optional(),
+  /** Keep views, and features computed of them, so many days after they were last asked for; and as long as a run that is under way needs them. */
+  keepDays: count.default(7),
 });
 
 const modelSchema = z.strictObject({

@@ -102,7 +102,8 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
     strict: _strict,
     ...computed
   } = training;
-  return { seed, augment, model, training: computed };
+  const { keepDays: _days, ...augmented } = augment;
+  return { seed, augment: augmented, model, training: computed };
 }
 
 /**

@@ -7,6 +7,38 @@ export const stageManifestKey = (digest: string): string => `stages/${digest}/ma
 export const partManifestKey = (digest: string, part: number): string =>
   `stages/${digest}/parts/${padded(part, 5)}/manifest.json`;
 
+/** All data stages. */
+export const stagesPrefix = 'stages/';
+
+/** Empty: says by its age when a stage was last asked for that may be let go of so many days later. */
+export const stageKeptKey = (digest: string, days: number): string =>
+  `${stagesPrefix}${digest}/kept/${days}`;
+
+/** The stage that an object lies with, and what it is there; undefined for any other key. */
+export function placeInStage(key: string):
+  | {
+      readonly digest: string;
+      readonly isManifest: boolean;
+      /** That of a part, whether the stage itself has one or not. */
+      readonly isPartManifest: boolean;
+      /** A page of a dataset's index. */
+      readonly isIndex: boolean;
+      readonly keptDays: number | undefined;
+    }
+  | undefined {
+  const match = /^stages\/([0-9a-f]{64})\/(.+)$/.exec(key);
+  if (!match) return undefined;
+  const [, digest, rest] = match as unknown as [string, string, string];
+  const kept = /^kept\/(\d+)$/.exec(rest);
+  return {
+    digest,
+    isManifest: rest === 'manifest.json',
+    isPartManifest: /^parts\/\d+\/manifest\.json$/.test(rest),
+    isIndex: /\/index-\d+\.jsonl$/.test(rest),
+    keptDays: kept ? Number(kept[1]) : undefined,
+  };
+}
+
 /** Where one attempt at a stage, or at one part of it, puts its data. */
 export const stageDataPrefix = (digest: string, attempt: string): string =>
   `stages/${digest}/data/${attempt}/`;

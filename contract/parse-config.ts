@@ -1,6 +1,7 @@
 /** From a part of a configuration to a whole one: laid over another, every gap filled, every value checked. */
 import { configSchema } from './config.ts';
 import type { Config } from './config.ts';
+import { knownSamples } from './known-samples.ts';
 import { modelNameRule, modelNameSchema } from './model-name.ts';
 import { presetNames, presets } from './presets.ts';
 import type { PresetName } from './presets.ts';
@@ -12,16 +13,6 @@ import { weightsPlace } from './weights.ts';
 export type ParsedConfig = { readonly config: Config } | { readonly problems: readonly string[] };
 
 const keys = 'contract/config.ts has those there are';
-
-/** Images in the datasets that are known by name. */
-const knownSamples: Readonly<Record<string, number>> = {
-  cifar10: 60_000,
-  cifar100: 60_000,
-  imagenette: 13_394,
-  'imagenette2-160': 13_394,
-  'imagenette2-320': 13_394,
-  imagenette2: 13_394,
-};
 
 /** What a user writes, laid over the preset of this name. */
 export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {

@@ -21,7 +21,7 @@ export interface BaseShards {
 }
 
 /** What is done to each image by itself, before training: batches are mixed in the graph. */
-export type ImageAugmentation = Omit<AugmentConfig, 'views' | 'mixup' | 'cutmix'>;
+export type ImageAugmentation = Omit<AugmentConfig, 'views' | 'mixup' | 'cutmix' | 'keepDays'>;
 
 /** One view of a base set: each image augmented by f(seed, view, image). */
 export interface AugmentedShards {
@@ -32,6 +32,8 @@ export interface AugmentedShards {
   readonly seed: number;
   readonly view: number;
   readonly augment: ImageAugmentation;
+  /** How long it stays after it was last asked for: no part of what it is. */
+  readonly keepDays: number;
 }
 
 /** What the backbone, of which nothing learns, makes of the images of a shard set: float32, a record an image. */
@@ -44,6 +46,8 @@ export interface FeatureShards {
   readonly seed: number;
   /** What computes them; `graph` is its part from images to features. */
   readonly numerics: Numerics;
+  /** How long they stay after they were last asked for: no part of what they are. */
+  readonly keepDays: number;
 }
 
 /** What a model makes of the images of a base set: JSON Lines files, a row an image. */
@@ -216,9 +220,19 @@ export interface Takeover {
 /** The identity of the augmented shards an epoch reads: a view of its own, or the one whose turn it is. */
 export function augmentedShards(inputs: TrainingInputs, epoch: number): AugmentedShards {
   const { seed, model } = inputs.config;
-  const { views = Infinity, mixup: _mixup, cutmix: _cutmix, ...augment } = inputs.config.augment;
-  const { imageSize } = model;
-  return { kind: 'augmented', base: inputs.train, imageSize, seed, view: epoch % views, augment };
+  const {
+    views = Infinity,
+    mixup: _mixup,
+    cutmix: _cutmix,
+    keepDays,
+    ...augment
+  } = inputs.config.augment;
+  return {
+    kind: 'augmented',
+    base: inputs.train,
+    imageSize: model.imageSize,
+    ...{ seed, view: epoch % views, augment, keepDays },
+  };
 }
 
 /**

@@ -6,7 +6,7 @@
  * language, which those of `Math.sin` and its like are not.
  */
 import { hash } from 'node:crypto';
-import type { AugmentConfig } from '../contract/config.ts';
+import type { ImageAugmentation } from '../contract/stages.ts';
 import { colourMap } from './colour.ts';
 import type { ColourChange } from './colour.ts';
 import { drawPaddedCrop, drawShape, shapedWindow } from './crop.ts';
@@ -35,7 +35,7 @@ export interface AugmentPlace {
 export function augmentImage(
   base: PixelImage,
   size: number,
-  config: AugmentConfig,
+  config: ImageAugmentation,
   place: AugmentPlace,
 ): Uint8Array {
   const drawn = drawChange(config, base, size, place);
@@ -60,7 +60,7 @@ export interface Change extends ColourChange {
 
 /** Each value is drawn whether it is used or not, so that a knob changes no other's values. */
 export function drawChange(
-  config: AugmentConfig,
+  config: ImageAugmentation,
   base: ImageSize,
   size: number,
   { seed, view, id }: AugmentPlace,

@@ -33,7 +33,9 @@ export function deathOf(program: ProgramRequest | undefined, death: Death): Nigh
   const { code, signal, lastWords, kernelKills } = death;
   const how = signal ? `killed by ${signal}` : `exit code ${code}`;
   const complaint = lastWords.find((line) => failureTypeOf(new Error(line)) === 'OutOfMemory');
-  const said = complaint ?? lastWords.at(-1);
+  // Below it Node says where it came from, and what Node it is.
+  const thrown = lastWords.findLast((line) => /^\w*Error( \[\w+\])?: /.test(line));
+  const said = complaint ?? thrown ?? lastWords.at(-1);
   const problem = `the trainer's process ended: ${how}${said ? `: ${said}` : ''}`;
   const killed = signal === 'SIGKILL' && kernelKills > 0;
   if (program && (killed || complaint !== undefined)) {

@@ -1,11 +1,11 @@
 /** What of a run is let go of: the weights of old checkpoints, and what lost attempts left behind. */
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { folderOfData } from '../contract/keys.ts';
 import { checkpointManifestSchema, storedFileSchema } from '../contract/manifests.ts';
 import type { CheckpointManifest, StoredFile } from '../contract/manifests.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import type { Decision } from '../contract/timeline.ts';
+import { timeOf } from '../storage/clock.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import { DamagedObject } from '../storage/store.ts';
 import type { CallOptions, ListedObject, ObjectStore } from '../storage/store.ts';
@@ -75,15 +75,6 @@ export async function sweep(
     }
   }
   return { objects, bytes, uploads };
-}
-
-/** The store's own clock, which its objects' ages are by: this machine's may be set wrong. */
-async function timeOf(store: ObjectStore, options: CallOptions): Promise<number> {
-  const key = `checks/${randomUUID()}`;
-  await store.put(key, new Uint8Array(), options);
-  const head = await store.head(key, options);
-  await store.delete([key], options);
-  return head!.lastModified.getTime();
 }
 
 /** Attempts' data as old as that, a folder after the other; a store that lists otherwise gives a folder in pieces. */

@@ -64,29 +64,38 @@ export async function startTrainer(
   };
 }
 
-/** Whether TensorFlow sees a GPU, in a process that ends again. */
-export async function findsGpu(script: URL): Promise<boolean> {
-  const child = forkTrainer(script);
+/**
+ * TensorFlow's version, and whether it sees a GPU: in a process that ends again. Throws why it can't
+ * be loaded. `execArgv`: Node's own options, without it this process's; `isQuiet`: what TensorFlow
+ * says goes nowhere.
+ */
+export async function lookForGpu(
+  script: URL,
+  { execArgv = process.execArgv, isQuiet = false }: { execArgv?: string[]; isQuiet?: boolean } = {},
+): Promise<Pick<Extract<Answer, { type: 'looked-for-gpu' }>, 'found' | 'tensorflow'>> {
+  const child = forkTrainer(script, execArgv);
   try {
-    const answer = await asker(child)({ type: 'look-for-gpu' });
-    return answer.type === 'looked-for-gpu' && answer.found;
+    const answer = await asker(child, undefined, isQuiet)({ type: 'look-for-gpu' });
+    if (answer.type !== 'looked-for-gpu') throw new Error(`unexpected answer '${answer.type}'`);
+    return answer;
   } finally {
     child.kill('SIGKILL');
   }
 }
 
-const forkTrainer = (script: URL): ChildProcess =>
+const forkTrainer = (script: URL, execArgv = process.execArgv): ChildProcess =>
   fork(script, {
+    execArgv,
     serialization: 'advanced',
     env: trainerEnvironment(),
     stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
   });
 
-/** The lines that the process last wrote to its standard error, which goes on to ours. */
-function lastWordsOf({ stderr }: ChildProcess): () => string[] {
+/** The lines that the process last wrote to its standard error, which goes on to ours unless it is to be quiet. */
+function lastWordsOf({ stderr }: ChildProcess, isQuiet: boolean): () => string[] {
   let tail = '';
   stderr!.setEncoding('utf8').on('data', (text: string) => {
-    process.stderr.write(text);
+    if (!isQuiet) process.stderr.write(text);
     tail = `${tail}${text}`.slice(-4_000);
   });
   return () =>
@@ -99,8 +108,12 @@ function lastWordsOf({ stderr }: ChildProcess): () => string[] {
 /** What TensorFlow says at each start. */
 const chatter = /^(I\d{4} |WARNING: All log messages)/;
 
-function asker(child: ChildProcess, program?: ProgramRequest): TrainerClient['ask'] {
-  const lastWords = lastWordsOf(child);
+function asker(
+  child: ChildProcess,
+  program?: ProgramRequest,
+  isQuiet = false,
+): TrainerClient['ask'] {
+  const lastWords = lastWordsOf(child, isQuiet);
   const killsBefore = kernelKills();
   return (request, onEvent) =>
     new Promise((resolve, reject) => {

@@ -93,7 +93,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
     const stop = stopping.signal;
     switch (message.type) {
       case 'look-for-gpu':
-        return { type: 'looked-for-gpu', found: usesGpu };
+        return { type: 'looked-for-gpu', found: usesGpu, tensorflow: tensorflowVersion };
       case 'program': {
         prepareBatches();
         opened = openRequested(message.request);
@@ -112,6 +112,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         open?.batches.close();
         open = undefined;
         if (source.kind === 'checkpoint') program.restore(source.prefix);
+        else if (source.kind === 'weights') program.restoreWeights(source.prefix);
         else {
           program.initialize(source.seed);
           if (source.weights !== undefined) program.assign(readTensors(source.weights));

@@ -1,13 +1,13 @@
 /** The `gpu` worker: model activities, one at a time, in a trainer's process of their own. */
 import { modelActivities } from '../activities/model.ts';
 import { gpuQueue } from '../contract/queues.ts';
-import { findsGpu } from '../model/trainer-client.ts';
+import { lookForGpu } from '../model/trainer-client.ts';
 import { openModelServices, trainerScript } from './services.ts';
 import { readSettings } from './settings.ts';
 import { runWorker } from './worker.ts';
 
 const settings = readSettings();
-if (settings.requireGpu && !(await findsGpu(trainerScript))) {
+if (settings.requireGpu && !(await lookForGpu(trainerScript)).found) {
   throw new Error(
     'REQUIRE_GPU=1, but TensorFlow sees no GPU: check that `nvidia-smi` lists one here, and that the CUDA libraries lie beside TensorFlow',
   );

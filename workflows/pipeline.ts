@@ -35,6 +35,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult | NoC
       source: config.dataset.source,
       sha256: config.dataset.sha256,
       maxBadImages: config.dataset.maxBadImages,
+      keepDays: config.augment.keepDays,
       digest: takeover?.inputs.dataset,
       classes: config.dataset.classes,
     });
@@ -66,7 +67,8 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult | NoC
   });
   const remakeData = async (): Promise<void> => {
     const { source, sha256, maxBadImages } = config.dataset;
-    await data.ingestDataset({ source, sha256, maxBadImages, digest: dataset.digest });
+    const { keepDays } = config.augment;
+    await data.ingestDataset({ source, sha256, maxBadImages, keepDays, digest: dataset.digest });
     const { classes } = dataset;
     if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
     await data.splitDataset({ dataset: dataset.digest, config });
@@ -99,7 +101,7 @@ export async function trainingPipeline(input?: unknown): Promise<RunResult | NoC
       milestones,
     }),
   );
-  const endSweep = sweepBeside(progress);
+  const endSweep = sweepBeside(config.augment.keepDays, progress);
   let predictions = await progress.stage('predict', (advance) =>
     predictTestSet(inputs, training, base.test.digest, advance),
   );

@@ -8,17 +8,17 @@ import type { Progress } from './progress.ts';
 const longestWait = '10 seconds';
 
 /** Begins; the answer ends it. */
-export function sweepBeside(progress: Progress): () => Promise<void> {
+export function sweepBeside(keepDays: number, progress: Progress): () => Promise<void> {
   const scope = new CancellationScope();
   let ended = false;
   const sweep = async (): Promise<void> => {
     try {
-      await scope.run(() => housekeeping.sweepStore());
+      await scope.run(() => housekeeping.sweepStore({ keepDays }));
     } catch (failure) {
       if (isCancellation(failure)) return;
       const { message } = rootCause(failure as Error);
       log.warn('the store was not swept', { message });
-      progress.problem(`orphans of lost attempts were left in the store: ${message}`);
+      progress.problem(`what is to be let go of was left in the store: ${message}`);
     } finally {
       ended = true;
     }

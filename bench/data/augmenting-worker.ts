@@ -56,6 +56,7 @@ async function augmentView(view: number): Promise<void> {
     seed: 0,
     view,
     augment,
+    keepDays: 1,
   };
   const { digest } = await describeStage(store, stage);
   const step = { signal: new AbortController().signal, attempt: 'bench', report: () => undefined };

@@ -65,12 +65,15 @@ async function runOnce(settings: WorkerSettings, closing: AbortSignal): Promise<
   }
 }
 
+/** Its path: Node would look for the name from the user's current folder. */
+const tsx = import.meta.resolve('tsx');
+
 /** With a channel to this process: a worker whose supervisor is gone ends by itself. */
 function spawnWorker({ script, environment, log }: WorkerSettings): ChildProcess {
   return withLog(log, (out) =>
     fork(script, {
       detached: true,
-      execArgv: [...youngSpace, ...(script.href.endsWith('.ts') ? ['--import', 'tsx'] : [])],
+      execArgv: [...youngSpace, ...(script.href.endsWith('.ts') ? ['--import', tsx] : [])],
       env: localEnvironment(environment),
       stdio: ['ignore', out, out, 'ipc'],
     }),

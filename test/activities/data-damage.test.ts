@@ -42,7 +42,11 @@ async function prepare(services: DataServices): Promise<{ train: string }> {
     await sealStage(services, stage, testStep());
     return digest;
   };
-  const dataset = await ingestDataset(services, { source, maxBadImages: 0 }, testStep());
+  const dataset = await ingestDataset(
+    services,
+    { source, maxBadImages: 0, keepDays: 7 },
+    testStep(),
+  );
   const split = await splitDataset(services, { dataset: dataset.digest, config }, testStep());
   const base: string[] = [];
   for (const side of sides) {

@@ -86,7 +86,7 @@ beforeEach(async () => {
 afterEach(() => services.remove());
 
 const ingest = (source: string): Promise<IngestedDataset> =>
-  ingestDataset(services, { source, maxBadImages: 0 }, testStep());
+  ingestDataset(services, { source, maxBadImages: 0, keepDays: 7 }, testStep());
 
 /** A known dataset that is to be had at these paths of the server, or at these addresses. */
 function ingestFrom(...places: string[]): Promise<IngestedDataset> {
@@ -158,7 +158,7 @@ test("classes that a run takes are the dataset's, in its order; what it lacks is
   const source = `${origin}/good`;
   const whole = await ingest(source);
   for (let again = 0; again < 2; again += 1) {
-    const asked = { source, maxBadImages: 0, classes: ['dog', 'cat'] };
+    const asked = { source, maxBadImages: 0, keepDays: 7, classes: ['dog', 'cat'] };
     assert.deepEqual(await ingestDataset(services, asked, testStep()), whole);
     const wrong = { ...asked, classes: ['dog', 'cow'], digest: again ? whole.digest : undefined };
     await assert.rejects(ingestDataset(services, wrong, testStep()), {
@@ -190,7 +190,11 @@ test('images are taken in by their source, and not read again while it has not c
   const source = `${origin}/photos`;
   const taken = { classes, samples: 6, setAside: 1 };
   for (const maxBadImages of [0.5, 0.5]) {
-    const dataset = await ingestDataset(services, { source, maxBadImages }, testStep());
+    const dataset = await ingestDataset(
+      services,
+      { source, maxBadImages, keepDays: 7 },
+      testStep(),
+    );
     assert.deepEqual(dataset, { digest: dataset.digest, ...taken });
   }
   assert.deepEqual(downloads, ['/photos']);
@@ -216,7 +220,7 @@ test('a run that is cancelled while another takes its source in ends at once', a
   const first = ingest(`${origin}/held`);
   const second = ingestDataset(
     services,
-    { source: `${origin}/held`, maxBadImages: 0 },
+    { source: `${origin}/held`, maxBadImages: 0, keepDays: 7 },
     testStep(cancelled.signal),
   ).finally(release);
   cancelled.abort();

@@ -96,7 +96,8 @@ async function ingest(source: string, asked: Asked = {}): Promise<DatasetManifes
   const location = await locateImages(services, { source, sha256 }, step);
   try {
     return await location.read({
-      images: (images) => ingestImages(services, images, { source, maxBadImages }, step, limits),
+      images: (images) =>
+        ingestImages(services, images, { source, maxBadImages, keepDays: 7 }, step, limits),
       cifar: async () => assert.fail('taken for CIFAR'),
     });
   } finally {
@@ -360,7 +361,7 @@ test('an archive that has another hash than asked for, or changes on the way, is
   await assert.rejects(
     location.read({
       images: (images) =>
-        ingestImages(services, images, { source: changing, maxBadImages: 0 }, step),
+        ingestImages(services, images, { source: changing, maxBadImages: 0, keepDays: 7 }, step),
       cifar: async () => assert.fail(),
     }),
     { name: 'Unavailable', message: /it changed while it was read/ },

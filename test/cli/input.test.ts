@@ -42,7 +42,13 @@ test('preset, source and settings are laid over one another, the later setting o
 test('a --source path is made absolute, an address and a known name stay', () => {
   assert.deepEqual(source('data/c.tar.gz'), { source: '/here/data/c.tar.gz' });
   assert.deepEqual(source('/data/c.tar.gz'), { source: '/data/c.tar.gz' });
-  for (const address of ['cifar10', 'file:///c.tar.gz', 'https://a.example/c', 's3://bucket/c']) {
+  for (const address of [
+    'cifar10',
+    'imagenette2-320',
+    'file:///c.tar.gz',
+    'https://a.example/c',
+    's3://bucket/c',
+  ]) {
     assert.deepEqual(source(address), { source: address });
   }
 });

@@ -91,3 +91,8 @@ test('how often is saved, validated or handed back says nothing of the bits', ()
   assert.deepEqual(identity(other), identity({}));
   assert.notDeepEqual(identity({ epochs: 3 }), identity({}));
 });
+
+test('how long views are kept says nothing of the bits either', () => {
+  const identity = (keepDays: number) => trainingIdentity(config({ augment: { keepDays } }));
+  assert.deepEqual(identity(1), identity(30));
+});

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { configSchema } from '../../contract/config.ts';
-import type { AugmentConfig } from '../../contract/config.ts';
+import type { ImageAugmentation } from '../../contract/stages.ts';
 import { augmentImage as augment, drawChange } from '../../data/augment.ts';
 import type { AugmentPlace } from '../../data/augment.ts';
 import { sha256 } from '../../data/digest.ts';
 import { madeImage } from './support.ts';
 
 const defaults = configSchema.parse({}).augment;
-const off: AugmentConfig = {
+const off: ImageAugmentation = {
   cropPadding: 0,
   flip: 0,
   rotationDegrees: 0,
@@ -17,7 +17,7 @@ const off: AugmentConfig = {
   saturation: 0,
   hue: 0,
 };
-const most: AugmentConfig = {
+const most: ImageAugmentation = {
   cropPadding: 64,
   flip: 0.5,
   rotationDegrees: 180,
@@ -33,7 +33,7 @@ const square = { height: 32, width: 32 };
 function augmentImage(
   image: Uint8Array,
   size: number,
-  config: AugmentConfig,
+  config: ImageAugmentation,
   at: AugmentPlace,
 ): Uint8Array {
   return augment({ image, height: size, width: size }, size, config, at);
@@ -43,7 +43,7 @@ const pixel = (image: Uint8Array, x: number, y: number): number[] => [
   ...image.subarray((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
 ];
 
-function digestOfViews(config: AugmentConfig, size: number): string {
+function digestOfViews(config: ImageAugmentation, size: number): string {
   const views = Array.from({ length: 50 }, (_, view) =>
     augmentImage(madeImage(view, size), size, config, { ...place, view }),
   );
@@ -168,7 +168,7 @@ test('a base image of any shape gives views of one size', () => {
 });
 
 test('the bytes of photographs are pinned too, with all there is', () => {
-  const digestOf = (config: AugmentConfig): string =>
+  const digestOf = (config: ImageAugmentation): string =>
     sha256(
       Buffer.concat(
         Array.from({ length: 200 }, (_, view) =>
@@ -192,7 +192,7 @@ test('erasing and one more operation come to views that would else be the same',
     erasing: configSchema.parse({ augment: { erasing: {} } }).augment.erasing,
   };
   const image = madeImage(3);
-  const views = (config: AugmentConfig): number =>
+  const views = (config: ImageAugmentation): number =>
     Array.from({ length: 400 }, (_, view) =>
       augmentImage(image, 32, config, { ...place, view }),
     ).filter((view) => !Buffer.from(view).equals(image)).length;

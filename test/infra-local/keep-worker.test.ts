@@ -48,6 +48,21 @@ test('a worker that ends at once again and again: the event says why and where m
   ]);
 });
 
+test('a worker in TypeScript starts from whatever folder the user stands in', async () => {
+  const closing = new AbortController();
+  const script = pathToFileURL(join(folder, 'typed.ts'));
+  await writeFile(script, 'const message: object = {};\nprocess.send!(message);\n');
+  const typed = { ...(await settings('typed', '')), script };
+  const from = process.cwd();
+  process.chdir(folder);
+  let ready = false;
+  const kept = keepWorker({ ...typed, onReady: () => void (ready = true) }, closing.signal);
+  process.chdir(from);
+  await until('it is ready', () => ready);
+  closing.abort();
+  await kept;
+});
+
 test('the log stays open in the worker only', { skip: process.platform !== 'linux' }, async () => {
   const closing = new AbortController();
   const lasting = await settings('lasting', `setInterval(() => undefined, 1000);`);

@@ -28,6 +28,7 @@ import { pruneCheckpoints, sweep } from '../../model/retention.ts';
 import { commitManifest, readManifest, writeData } from '../../storage/commit.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { withAged } from '../support/aged.ts';
 import { keysOf } from '../support/data-services.ts';
 import { overlayStore } from '../support/overlay-store.ts';
 import { startTestS3 } from '../support/servers.ts';
@@ -65,19 +66,6 @@ const stores: Record<string, () => Promise<ObjectStore>> = {
   memory: async () => openMemoryStore(),
   versitygw: () => s3.openStore(),
 };
-
-/** Lists these keys as if they had been written a week ago. */
-function withAged(store: ObjectStore, aged: (key: string) => boolean, onListed = async () => {}) {
-  return overlayStore(store, {
-    async *list(prefix, options) {
-      for await (const object of store.list(prefix, options)) {
-        const lastModified = new Date(object.lastModified.getTime() - 7 * 24 * 3_600_000);
-        yield aged(object.key) ? { ...object, lastModified } : object;
-      }
-      await onListed();
-    },
-  });
-}
 
 const commit = (store: ObjectStore, step: number) =>
   commitCheckpoint(store, context, {
@@ -164,7 +152,7 @@ for (const [name, open] of Object.entries(stores)) {
       const old = await orphanOf(store, 10);
       const young = await orphanOf(store, 10);
       t.mock.method(Date, 'now', () => new Date('2100-01-01').getTime());
-      await sweepOf(withAged(store, (key) => key === old));
+      await sweepOf(withAged(store, ({ key }) => key === old));
       assert.deepEqual(await keysOf(store), [young]);
     });
 
@@ -228,7 +216,7 @@ for (const [name, open] of Object.entries(stores)) {
           if (times < 3) await store.delete([(await readState(store, step))!.files[0]!.key]);
         }
       });
-      const sweeping = withAged(store, (key) => old.has(key));
+      const sweeping = withAged(store, ({ key }) => old.has(key));
       for (let swept = 1; swept > 0;) ({ objects: swept } = await sweepOf(sweeping));
       await Promise.all(committers);
       await sweepOf(sweeping);

@@ -74,7 +74,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
     trainSteps: async (input) => segmentTo(input),
     handBack: async () => null,
     predictShard: nothing,
-    sweepStore: async () => ({ objects: 0, bytes: 0, uploads: 0 }),
+    sweepStore: nothing,
     writeReport: async ({ inputs, trained }) =>
       ({
         run: inputs.run,

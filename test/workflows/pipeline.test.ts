@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { durable } from '../../activities/durable.ts';
+import { runningWorkflows } from '../../activities/running-workflows.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import type { FailureType } from '../../contract/failures.ts';
 import type { PartedStage, TrainStepsInput } from '../../contract/stages.ts';
@@ -314,12 +315,28 @@ test('the first shards are made while the training hardware is still being looke
   assert.ok(story.includes('augmented'));
 });
 
+test('who sweeps the store knows which runs are under way', async () => {
+  const running: string[] = [];
+  const ids: string[] = [];
+  await run(
+    {
+      sweepStore: () =>
+        durable(async () => {
+          for await (const id of runningWorkflows()) running.push(id);
+        }),
+    },
+    { training },
+    async ({ workflowId }) => void ids.push(workflowId),
+  );
+  assert.deepEqual(running, ids);
+});
+
 test('a sweep of the store that fails is said, and fails no run', async () => {
   const { result, progress } = await run({
     sweepStore: () => durable(() => Promise.reject(new Error('no listing'))),
   });
   assert.equal(result.steps, 12);
-  const said = 'orphans of lost attempts were left in the store: no listing';
+  const said = 'what is to be let go of was left in the store: no listing';
   assert.equal(progress.lastProblem?.message, said);
 });
 

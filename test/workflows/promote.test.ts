@@ -160,7 +160,8 @@ test('a model that awaits approval is promoted once a person says so, in their n
   const { result } = await harness.run(activities, withApproval(1), async (handle) => {
     await awaits(handle);
     assert.deepEqual(asked, []);
-    assert.equal(reported.at(-1)?.status, 'awaiting approval', 'there is a report to decide by');
+    // There is a report to decide by.
+    await until(() => reported.at(-1)?.status === 'awaiting approval');
     const args: [{ by: string; why: string }] = [{ by: 'ada', why: 'looks right' }];
     await handle.executeUpdate(approvePromotionUpdate, { args });
   });

@@ -2,14 +2,19 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, afterEach, describe, test } from 'node:test';
+import { identifyAugmented } from '../../activities/stages.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import { runRecordKey, stepOfCheckpointKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, runRecordSchema } from '../../contract/manifests.ts';
 import type { CheckpointManifest } from '../../contract/manifests.ts';
+import { augmentedShards } from '../../contract/stages.ts';
+import type { TrainStepsInput } from '../../contract/stages.ts';
 import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
+import { keepStage, sweepStages } from '../../model/stage-retention.ts';
 import { readManifest } from '../../storage/commit.ts';
 import { readPointer } from '../../storage/pointer.ts';
 import { setLearningRateUpdate } from '../../workflows/messages.ts';
+import { withAged } from '../support/aged.ts';
 import { damages } from '../support/damage.ts';
 import { openTrainingRig } from '../support/training-rig.ts';
 import type { TrainingRig } from '../support/training-rig.ts';
@@ -77,6 +82,31 @@ for (const [when, steps] of deaths) {
     assert.ok(result.resumes >= 3);
   });
 }
+
+test('a run whose views are swept while it trains makes them again, and ends with the same bits', async () => {
+  let asked: TrainStepsInput | undefined;
+  const sweepAll = async (): Promise<void> => {
+    const { digest } = identifyAugmented(augmentedShards(asked!.inputs, 3));
+    await keepStage(rig.store, digest, 7);
+    const aged = withAged(rig.store, () => true, undefined, 2);
+    const { stages } = await sweepStages(aged, { days: 7, inUse: new Set() });
+    assert.equal(stages, 1);
+  };
+  const disturbed = disturbedAt(9, sweepAll);
+  harness.warnings.length = 0;
+  const { result } = await harness.run(
+    {
+      ...disturbed,
+      trainSteps: (request) => {
+        asked = request;
+        return disturbed.trainSteps!(request);
+      },
+    },
+    input,
+  );
+  assert.equal(result.finalDigest, undisturbed);
+  assert.equal(harness.warnings.filter((one) => one === 'training segment failed').length, 1);
+});
 
 describe('a damaged checkpoint', () => {
   for (const [damage, hurt] of Object.entries(damages)) {
