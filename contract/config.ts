@@ -285,6 +285,8 @@ export const configSchema = z.strictObject({
   training: trainingSchema.prefault({}),
   /** Promote the model once it is trained; without it, the run ends with its report. */
   promotion: promotionSchema.optional(),
+  /** Tell this address of the run's end, signed; `worker`: the one that NIGHTSHIFT_WEBHOOK names. */
+  webhook: z.union([z.literal('worker'), z.url({ protocol: /^https?$/ })]).optional(),
 });
 
 /** The configuration after `resolve-config`: no gap, every value checked. */

@@ -43,6 +43,7 @@ export async function openDataServices(settings: Settings): Promise<Opened<DataS
     cache,
     scratch: scratch.path,
     downloads: downloads.path,
+    webhook: settings.webhook,
     async close() {
       await cache.close();
       store.close();

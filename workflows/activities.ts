@@ -56,6 +56,14 @@ export const housekeeping = proxyActivities<Pick<DataActivities, 'sweepStore'>>(
   retry: { maximumAttempts: 1 },
 });
 
+/** A receiver that is away for longer than so many minutes is not told: the run is to end. */
+export const telling = proxyActivities<Pick<DataActivities, 'callWebhook'>>({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '15 minutes',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry,
+});
+
 /**
  * Training is tried once: the workflow loops, since after a failure it may have to ask for another
  * worker, make shards again or take a decision first. Cancelled, it is waited for: it saves. A slice

@@ -12,23 +12,35 @@ import { onceMended } from './once-mended.ts';
 import { predictTestSet } from './predict.ts';
 import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { promote } from './promote.ts';
 import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
+import { tellingEnd } from './webhook.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
  * part of the configuration laid over the preset, or `{ resumeFrom, ... }` to go on from another run.
  */
-export async function trainingPipeline(input?: unknown): Promise<RunResult | NoChange> {
+export function trainingPipeline(input?: unknown): Promise<RunResult | NoChange> {
+  const progress = openProgress(workflowInfo().firstExecutionRunId);
+  return tellingEnd(progress, (tell) => runStages(input, progress, tell));
+}
+
+/** Stage after stage; `tell` takes the webhook's address. */
+async function runStages(
+  input: unknown,
+  progress: Progress,
+  tell: (webhook: string | undefined) => void,
+): Promise<RunResult | NoChange> {
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
-  const progress = openProgress(run);
   const steering = openSteering(progress);
 
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
+  tell(config.webhook);
   progress.begins(preset, takeover, config.promotion !== undefined);
   const { dataset, taken, considered } = await progress.stage('ingest', async () => {
     const dataset = await data.ingestDataset({

@@ -87,6 +87,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
         notBitEqual: trained.notBitEqual,
         resumes: trained.resumedAt.length,
       }) as unknown as RunResult,
+    callWebhook: refuse,
     findConsidered: async () => null,
     noteConsidered: nothing,
     findChampion: async () => null,
