@@ -3,6 +3,10 @@ import type { AugmentedShards, BaseShards, PartInput, PartedStage } from '../con
 import { adoptStates } from './adopt-states.ts';
 import type { AdoptInput } from './adopt-states.ts';
 import { augmentShard } from './augment-shard.ts';
+import { callWebhook } from './call-webhook.ts';
+import type { WebhookCall } from './call-webhook.ts';
+import { findConsidered, noteConsidered } from './considered.ts';
+import type { NightInput } from './considered.ts';
 import { durableIn } from './durable.ts';
 import { evaluateGate } from './evaluate-gate.ts';
 import type { GateInput } from './evaluate-gate.ts';
@@ -50,6 +54,10 @@ export function dataActivities(services: DataServices) {
       durable((step) => keepMilestone(services, input, step)),
     sweepStore: (input: SweepInput) =>
       durable((step) => sweepStore(services, input, runningWorkflows(), step)),
+    callWebhook: (input: WebhookCall) => durable((step) => callWebhook(services, input, step)),
+    findConsidered: (input: NightInput) => durable((step) => findConsidered(services, input, step)),
+    noteConsidered: (input: Parameters<typeof noteConsidered>[1]) =>
+      durable((step) => noteConsidered(services, input, step)),
     findChampion: (model: string) => durable((step) => findChampion(services, model, step)),
     evaluateGate: (input: GateInput) => durable((step) => evaluateGate(services, input, step)),
     promoteByHand: (input: ByHand) => durable((step) => promoteByHand(services, input, step)),

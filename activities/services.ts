@@ -14,6 +14,8 @@ export interface DataServices {
   readonly scratch: string;
   /** Another, for downloads: what a process that has ended did not finish is in the next one's. */
   readonly downloads: string;
+  /** Of whom a run's end is told, and what that is signed with: secrets that no history may hold. */
+  readonly webhook?: { readonly address?: string | undefined; readonly key?: string | undefined };
 }
 
 export interface ModelServices extends DataServices {

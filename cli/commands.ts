@@ -6,6 +6,7 @@ import type { Shell } from './completion.ts';
 import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
 import type { DecisionOptions, PromoteOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
+import { addScheduleCommands } from './schedule-commands.ts';
 import type { StartOptions } from './start.ts';
 import type { TrainOptions } from './train.ts';
 import type { VerifyResumeOptions } from './verify-resume.ts';
@@ -98,6 +99,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
 
   addSteering(add, cli, end);
   addModels(add, cli, end);
+  addScheduleCommands(program, cli, end);
 
   add(
     'doctor',

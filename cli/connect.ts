@@ -11,6 +11,8 @@ import { registryOf } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { runsOf } from './runs.ts';
 import type { Runs } from './runs.ts';
+import { schedulesOf } from './schedules.ts';
+import type { Schedules } from './schedules.ts';
 import { openStoreOf } from './store.ts';
 import type { Place } from './view/outcome.ts';
 
@@ -18,6 +20,7 @@ import type { Place } from './view/outcome.ts';
 export interface Servers {
   readonly runs: Runs;
   readonly registry: Registry;
+  readonly schedules: Schedules;
   /** The bucket of its workers: that of the clone's own stack, else the one that the environment names. */
   openStore(): Promise<ObjectStore>;
   readonly address: string;
@@ -121,6 +124,7 @@ export async function connectTo(options: ConnectionOptions, namespace: string): 
   return {
     runs: runsOf(client, closing.signal),
     registry: registryOf(client, closing.signal),
+    schedules: schedulesOf(client, closing.signal),
     openStore: () => openStoreOf(process.env),
     address,
     namespace,

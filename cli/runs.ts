@@ -16,7 +16,7 @@ import type {
   WorkflowExecutionInfo,
   WorkflowExecutionStatusName,
 } from '@temporalio/client';
-import type { RunProgress, RunResult } from '../contract/progress.ts';
+import type { NoChange, RunProgress, RunResult } from '../contract/progress.ts';
 import type { PromotionDecision } from '../contract/promotion.ts';
 import { cpuQueue } from '../contract/queues.ts';
 import {
@@ -68,7 +68,7 @@ export interface RunDescription extends RunSummary {
 
 /** How a run ended. `type` and `problems` are the failure's, as in contract/failures.ts. */
 export type Outcome =
-  | { readonly status: 'completed'; readonly result: RunResult }
+  | { readonly status: 'completed'; readonly result: RunResult | NoChange }
   | { readonly status: 'cancelled' }
   | {
       readonly status: 'failed';

@@ -271,6 +271,8 @@ const promotionSchema = z.strictObject({
   approval: z.strictObject({ deadlineHours: positive.max(24 * 365).default(24) }).optional(),
   /** `champion`: begin with its weights where there is one, else as `model.weights` says. */
   warmStart: z.enum(['champion', 'scratch']).default('scratch'),
+  /** Train although dataset and settings are those that a run before has considered for this model. */
+  always: z.boolean().default(false),
 });
 
 /** A whole configuration; parsing fills in every default. */
@@ -283,6 +285,8 @@ export const configSchema = z.strictObject({
   training: trainingSchema.prefault({}),
   /** Promote the model once it is trained; without it, the run ends with its report. */
   promotion: promotionSchema.optional(),
+  /** Tell this address of the run's end, signed; `worker`: the one that NIGHTSHIFT_WEBHOOK names. */
+  webhook: z.union([z.literal('worker'), z.url({ protocol: /^https?$/ })]).optional(),
 });
 
 /** The configuration after `resolve-config`: no gap, every value checked. */

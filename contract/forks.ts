@@ -1,5 +1,6 @@
 /** A run that goes on from another one's state: which settings may be others, and which can't. */
 import type { Config } from './config.ts';
+import { weightsPlace } from './weights.ts';
 
 /** One key of the configuration whose value is another; undefined: not set. */
 export interface ConfigChange {
@@ -103,4 +104,17 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
   } = training;
   const { keepDays: _days, ...augmented } = augment;
   return { seed, augment: augmented, model, training: computed };
+}
+
+/**
+ * What is new in a run for a model, beside its dataset: another one of these is trained although no
+ * image is new. Which champion it begins with is not, nor where the images come from.
+ */
+export function nightIdentity(config: Config): unknown {
+  const { source: _source, sha256: _sha256, maxBadImages: _bad, ...dataset } = config.dataset;
+  const { weightsSha256, ...model } = config.model;
+  const isWarm =
+    config.promotion?.warmStart === 'champion' || weightsPlace(model.weights).kind === 'champion';
+  const begin = isWarm ? { weights: 'champion' } : { weightsSha256 };
+  return { dataset, training: trainingIdentity({ ...config, model: { ...model, ...begin } }) };
 }

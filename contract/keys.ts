@@ -89,6 +89,9 @@ export const versionsPrefix = (model: string): string => `${modelsPrefix}${model
 export const digestOfVersionKey = (key: string): string | undefined =>
   /\/versions\/([0-9a-f]{64})\/manifest\.json$/.exec(key)?.[1];
 
+/** What was last trained for a model, promoted or not. A mutable pointer. */
+export const consideredKey = (model: string): string => `${modelsPrefix}${model}/considered.json`;
+
 /** How the champion of this generation came to be that. Never changed. */
 export const championHistoryKey = (model: string, generation: number): string =>
   `${championHistoryPrefix(model)}${padded(generation, 8)}.json`;

@@ -72,7 +72,23 @@ export const historyEntrySchema = z.strictObject({
   request: z.string(),
 });
 
+/**
+ * What was last trained and judged for a model, whatever the gate said: with the same dataset and
+ * settings the next run would only do it again. A mutable pointer.
+ */
+export const consideredSchema = z.strictObject({
+  version: z.literal(1),
+  model: modelNameSchema,
+  dataset: sha256,
+  /** Digest of all else that could be new. */
+  night: sha256,
+  run: z.string(),
+  workflowId: z.string(),
+  at: epochMs,
+});
+
 export type ModelVersion = z.infer<typeof modelVersionSchema>;
+export type Considered = z.infer<typeof consideredSchema>;
 export type Champion = z.infer<typeof championSchema>;
 export type HistoryEntry = z.infer<typeof historyEntrySchema>;
 

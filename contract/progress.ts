@@ -76,7 +76,7 @@ export interface RunProgress {
   readonly promotion?: PromotionState;
   /** The last trouble that was got over, and when. */
   readonly lastProblem?: { readonly at: number; readonly message: string };
-  readonly result?: RunResult;
+  readonly result?: RunResult | NoChange;
 }
 
 /** The heartbeat of `train-steps`: a hint; what is durable stands in the store. */
@@ -129,3 +129,17 @@ export interface RunResult {
   /** What became of the model, where it might be promoted. */
   readonly promotion?: PromotionState;
 }
+
+/** What a run comes to that finds nothing new to train on for its model. */
+export interface NoChange {
+  readonly run: string;
+  readonly noChange: {
+    readonly model: string;
+    /** The run that has trained on the same: what it is called, and when it was judged, in epoch milliseconds. */
+    readonly workflowId: string;
+    readonly at: number;
+  };
+}
+
+export const noChangeSentence = ({ model, workflowId, at }: NoChange['noChange']): string =>
+  `No change: nothing is new for ${model} since run ${workflowId} (${new Date(at).toISOString().slice(0, 10)}); promotion.always trains all the same.`;

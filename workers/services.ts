@@ -47,6 +47,7 @@ export async function openDataServices(
     cache,
     scratch: scratch.path,
     downloads: downloads.path,
+    webhook: settings.webhook,
     async close() {
       await cache.close();
       store.close();

@@ -21,6 +21,9 @@ const environmentSchema = z.object({
     .default(Math.max(1, availableParallelism() - 1)),
   /** 1: end at once when TensorFlow sees no GPU. */
   REQUIRE_GPU: z.enum(['0', '1']).default('0'),
+  /** Of whom the end of a run with `webhook: worker` is told, and what calls are signed with. */
+  NIGHTSHIFT_WEBHOOK: z.url().optional(),
+  NIGHTSHIFT_WEBHOOK_KEY: z.string().min(16).optional(),
   AWS_ENDPOINT_URL_S3: z.string().optional(),
   AWS_REGION: z.string().default('us-east-1'),
 });
@@ -33,6 +36,7 @@ export interface Settings {
   readonly cacheBytes: number;
   readonly dataSlots: number;
   readonly requireGpu: boolean;
+  readonly webhook: { readonly address?: string | undefined; readonly key?: string | undefined };
 }
 
 /** Throws one line a wrong variable. */
@@ -57,5 +61,6 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     cacheBytes: values.NIGHTSHIFT_CACHE_GIB * 2 ** 30,
     dataSlots: values.NIGHTSHIFT_DATA_SLOTS,
     requireGpu: values.REQUIRE_GPU === '1',
+    webhook: { address: values.NIGHTSHIFT_WEBHOOK, key: values.NIGHTSHIFT_WEBHOOK_KEY },
   };
 }

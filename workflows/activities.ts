@@ -18,7 +18,10 @@ const retry: RetryPolicy = {
 
 /** Steps that read and write small objects; a state to go on from is read whole, a gigabyte in ten minutes at 2 MB/s. */
 export const quick = proxyActivities<
-  Pick<DataActivities, 'resolveConfig' | 'keepMilestone' | 'findChampion'>
+  Pick<
+    DataActivities,
+    'resolveConfig' | 'keepMilestone' | 'findConsidered' | 'noteConsidered' | 'findChampion'
+  >
 >({
   startToCloseTimeout: '10 minutes',
   heartbeatTimeout: heartbeatTimeoutMs,
@@ -51,6 +54,14 @@ export const housekeeping = proxyActivities<Pick<DataActivities, 'sweepStore'>>(
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: heartbeatTimeoutMs,
   retry: { maximumAttempts: 1 },
+});
+
+/** A receiver that is away for longer than so many minutes is not told: the run is to end. */
+export const telling = proxyActivities<Pick<DataActivities, 'callWebhook'>>({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '15 minutes',
+  heartbeatTimeout: heartbeatTimeoutMs,
+  retry,
 });
 
 /**

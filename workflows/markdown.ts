@@ -1,4 +1,5 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
+import { noChangeSentence } from '../contract/progress.ts';
 import type { RunProgress, StageProgress, TrainingProgress } from '../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../contract/promotion.ts';
 import type { PromotionState } from '../contract/promotion.ts';
@@ -14,7 +15,8 @@ export function progressMarkdown(progress: RunProgress): string {
   if (training) lines.push(...trainingLines(training, paused));
   if (promotion) lines.push(...promotionLines(promotion));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
-  if (result) {
+  if (result && 'noChange' in result) lines.push('', noChangeSentence(result.noChange));
+  else if (result) {
     const { example } = result;
     lines.push(
       '',

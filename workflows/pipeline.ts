@@ -1,6 +1,7 @@
 /** The pipeline, from a configuration to a report: one workflow a run. Reads like its diagram. */
 import { workflowInfo } from '@temporalio/workflow';
-import type { RunResult } from '../contract/progress.ts';
+import type { Config } from '../contract/config.ts';
+import type { NoChange, RunResult } from '../contract/progress.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
@@ -19,21 +20,38 @@ import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
 import type { TrainingStart } from './train.ts';
+import { tellingEnd } from './webhook.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
  * part of the configuration laid over the preset, or `{ resumeFrom, ... }` to go on from another run.
  * `carried`: only from an execution of this workflow to its next one.
  */
-export async function trainingPipeline(input?: unknown, carried?: CarriedRun): Promise<RunResult> {
+export function trainingPipeline(
+  input?: unknown,
+  carried?: CarriedRun,
+): Promise<RunResult | NoChange> {
+  const progress = openProgress(workflowInfo().firstExecutionRunId, carried?.progress);
+  return tellingEnd(progress, (tell) => runStages(input, carried, progress, tell));
+}
+
+/** Stage after stage; `tell` takes the webhook's address. */
+async function runStages(
+  input: unknown,
+  carried: CarriedRun | undefined,
+  progress: Progress,
+  tell: (webhook: string | undefined) => void,
+): Promise<RunResult | NoChange> {
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
-  const progress = openProgress(run, carried?.progress);
   const steering = openSteering(progress, carried?.training.steering);
 
-  const { prepared, begin } = carried
+  const begun = carried
     ? { prepared: carried.prepared, begin: async () => carried.training }
-    : await prepareRun(run, input, progress);
+    : await prepareRun(run, input, progress, tell);
+  if ('noChange' in begun) return progress.finish(begun);
+  const { prepared, begin } = begun;
   const { inputs, preset, taken, test } = prepared;
+  tell(inputs.config.webhook);
   const remakeData = (): Promise<void> => remakeDataOf(inputs);
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
   const training = await progress.stage('train', async () =>
@@ -60,34 +78,39 @@ export async function trainingPipeline(input?: unknown, carried?: CarriedRun): P
         predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
       },
     );
-  const result = await progress.stage('report', () => report());
+  let result = await progress.stage('report', () => report());
   const { promotion: gate } = inputs.config;
   const promotion =
     gate &&
     (await progress.stage('promote', async () => {
       const tell = async (state: PromotionState): Promise<void> => {
         progress.promotion(state);
-        await report(state);
+        // The one before is garbage from here on.
+        result = await report(state);
       };
       const state = await promote(gate, { inputs, predictions, tell });
       await tell(state);
+      const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
+      await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
       return state;
     }));
   await endSweep();
   return progress.finish({ ...result, ...(promotion && { promotion }) });
 }
 
-/** Configuration, dataset, split and base shards; what training begins with may still be on its way. */
+/** Configuration, dataset, split and base shards; what training begins with may still be on its way. Nothing of these where a night finds nothing new. */
 async function prepareRun(
   run: string,
   input: unknown,
   progress: Progress,
-): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> }> {
+  tell: (webhook: string | undefined) => void,
+): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> } | NoChange> {
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
+  tell(config.webhook);
   progress.begins(preset, takeover, config.promotion !== undefined);
-  const { dataset, taken } = await progress.stage('ingest', async () => {
+  const { dataset, taken, considered } = await progress.stage('ingest', async () => {
     const dataset = await data.ingestDataset({
       source: config.dataset.source,
       sha256: config.dataset.sha256,
@@ -98,11 +121,15 @@ async function prepareRun(
     });
     const aside = dataset.setAside ? [`${dataset.setAside} broken images set aside`] : [];
     if (aside.length > 0) progress.note('ingest', aside.join());
-    if (takeover || config.model.weights === 'none') return { dataset, taken: null };
+    const considered = takeover ? null : await findUnchanged(config, dataset.digest);
+    if (takeover || considered || config.model.weights === 'none') {
+      return { dataset, taken: null, considered };
+    }
     const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
     progress.note('ingest', [...aside, weightsNote(taken)].join('; '));
-    return { dataset, taken };
+    return { dataset, taken, considered };
   });
+  if (considered) return { run, noChange: considered };
   const weights = takeover
     ? takeover.inputs.weights
     : taken && { digest: taken.digest, conventions: taken.conventions };
@@ -164,6 +191,17 @@ async function remakeDatasetOf({
   const { keepDays } = config.augment;
   const asked = { source, sha256, maxBadImages, keepDays };
   await data.ingestDataset({ ...asked, digest: dataset, verify: true });
+}
+
+/** The run that has trained and judged the same for its model; null: there is something new, or nobody asks. */
+async function findUnchanged(
+  config: Config,
+  dataset: string,
+): Promise<NoChange['noChange'] | null> {
+  const { promotion } = config;
+  if (!promotion || promotion.always) return null;
+  const found = await quick.findConsidered({ model: promotion.model, dataset, config });
+  return found && { model: found.model, workflowId: found.workflowId, at: found.at };
 }
 
 /** Of what was taken over, the state to go on from and the best ones become the run's own: the other run may let go of its. */

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
+  NoChange,
   RunProgress,
   RunResult,
   StageName,
@@ -38,7 +39,7 @@ export interface Progress {
   stages(): readonly StageProgress[];
   /** For the next execution: the course of training has its validations. */
   carried(): RunProgress;
-  finish(result: RunResult): RunResult;
+  finish<R extends RunResult | NoChange>(result: R): R;
 }
 
 /** Starts answering the query `progress` for this workflow. */

@@ -43,8 +43,9 @@ export async function promote(
     if (!gate.passed) return { ...judged, status: 'refused' };
     if (words && !word) {
       const deadline = Date.now() + approval.deadlineHours * 3_600_000;
-      await tell({ ...judged, status: 'awaiting approval', deadline });
-      word = await words.wait(deadline);
+      // Who reads of it may decide at once, before the report is there.
+      const waits = tell({ ...judged, status: 'awaiting approval', deadline });
+      [word] = await Promise.all([words.wait(deadline), waits]);
     }
     const decided = word ? { ...judged, decision: word.decision } : judged;
     if (word && !word.approved) return { ...decided, status: 'rejected' };

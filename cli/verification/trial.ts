@@ -78,7 +78,8 @@ export async function runTrial(settings: TrialSettings): Promise<Trial> {
         Promise.all([watching, killing]).then(() => following),
       ]);
       signal.throwIfAborted();
-      if (outcome?.status !== 'completed') {
+      // A trial promotes nothing, so there is no run before it with nothing new since.
+      if (outcome?.status !== 'completed' || 'noChange' in outcome.result) {
         const why = outcome?.status === 'failed' ? `: ${outcome.type}: ${outcome.message}` : '';
         const message = `Run ${run} did not come to its end${why}`;
         if (outcome?.status === 'failed' && ofInput.includes(outcome.type)) {

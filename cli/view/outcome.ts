@@ -1,6 +1,7 @@
 /** How a run ended, in lines: the results, or what went wrong and what to do next. Pure. */
 import { join, relative } from 'node:path';
 import type { FailureType } from '../../contract/failures.ts';
+import { noChangeSentence } from '../../contract/progress.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import { promotionSentence } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
@@ -22,7 +23,9 @@ export interface Place {
 export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): string[] {
   switch (outcome.status) {
     case 'completed':
-      return resultLines(outcome.result, place, colors);
+      return 'noChange' in outcome.result
+        ? [noChangeSentence(outcome.result.noChange), ...pageLine(place)]
+        : resultLines(outcome.result, place, colors);
     case 'cancelled':
       return [colors.yellow('The run was cancelled.'), goOn(place), ...pageLine(place)];
     case 'failed':

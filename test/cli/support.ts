@@ -175,6 +175,10 @@ export function fakeStack(
   return {
     runs,
     registry: { promote: refuse, rollBack: refuse },
+    schedules: {
+      ...{ create: refuse, list: refuse, describe: refuse, pause: refuse, resume: refuse },
+      ...{ trigger: refuse, backfill: refuse, delete: refuse },
+    },
     openStore: refuse,
     address: '127.0.0.1:7233',
     namespace: 'default',

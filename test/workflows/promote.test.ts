@@ -1,4 +1,5 @@
 /** What becomes of a trained model, on a real Temporal server: the gate, rivals, and a person's word. */
+import { ApplicationFailure } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -7,7 +8,7 @@ import type { FoundChampion } from '../../activities/find-champion.ts';
 import type { PromotionRequest } from '../../activities/promote-model.ts';
 import type { Gate } from '../../contract/gate.ts';
 import type { Champion } from '../../contract/models.ts';
-import type { RunProgress } from '../../contract/progress.ts';
+import type { NoChange, RunProgress } from '../../contract/progress.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
 import {
   approvePromotionUpdate,
@@ -15,7 +16,7 @@ import {
   rejectPromotionUpdate,
 } from '../../workflows/messages.ts';
 import { metrics } from '../support/finished-run.ts';
-import { trainingInputs } from '../support/training-inputs.ts';
+import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { fakeActivities } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
@@ -48,6 +49,7 @@ function registry(passes: boolean, generation = 0, rivals = 0) {
   const compared: GateInput['champion'][] = [];
   let present = generation;
   const usual = fakeActivities({});
+  const reportKey = (): string => `report-${reported.length}`;
   const activities: Partial<Activities> = {
     findChampion: async () => (present === 0 ? null : championOf(present)),
     async evaluateGate({ champion }) {
@@ -63,7 +65,7 @@ function registry(passes: boolean, generation = 0, rivals = 0) {
     },
     async writeReport(request) {
       reported.push(request.promotion);
-      return usual.writeReport(request);
+      return { ...(await usual.writeReport(request)), reportKey: reportKey() };
     },
   };
   return { asked, reported, compared, activities };
@@ -101,6 +103,7 @@ test('what passes the gate is promoted, and progress, result and report say by w
   );
   assert.deepEqual(progress.promotion, result.promotion);
   assert.deepEqual(reported, [undefined, result.promotion]);
+  assert.equal(result.reportKey, 'report-2', 'the last one');
   assert.deepEqual(progress.stages.at(-1)!.name, 'promote');
   assert.equal(progress.stages.at(-1)!.status, 'done');
 });
@@ -157,7 +160,8 @@ test('a model that awaits approval is promoted once a person says so, in their n
   const { result } = await harness.run(activities, withApproval(1), async (handle) => {
     await awaits(handle);
     assert.deepEqual(asked, []);
-    assert.equal(reported.at(-1)?.status, 'awaiting approval', 'there is a report to decide by');
+    // There is a report to decide by.
+    await until(() => reported.at(-1)?.status === 'awaiting approval');
     const args: [{ by: string; why: string }] = [{ by: 'ada', why: 'looks right' }];
     await handle.executeUpdate(approvePromotionUpdate, { args });
   });
@@ -197,4 +201,55 @@ test('a decision without who or why, or that nothing awaits, is refused with the
     await refused(handle, { by: 'ada', why: 'x', who: 1 }, /who: 1: there is no such key; give/);
     await handle.executeUpdate(rejectPromotionUpdate, { args: [{ by: 'ada', why: 'no' }] });
   });
+});
+
+test('a run that finds nothing new ends at once: no split, no GPU', async () => {
+  const asked: string[] = [];
+  const considered = { workflowId: 'night-1', at: 0 };
+  const { result, progress } = await harness.run(
+    {
+      findConsidered: async ({ model, dataset }) => ({
+        ...{ version: 1, model, dataset, night: dataset, run: 'r', ...considered },
+      }),
+      async splitDataset() {
+        throw new Error('nobody asked for it');
+      },
+      async resolveNumerics() {
+        asked.push('a GPU');
+        return numerics;
+      },
+    },
+    { training, promotion },
+  );
+  assert.deepEqual((result as unknown as NoChange).noChange, { model: 'pets', ...considered });
+  assert.deepEqual(progress.result, result);
+  assert.deepEqual(asked, []);
+});
+
+test('with promotion.always a run does not ask whether anything is new', async () => {
+  const { activities } = registry(true);
+  const findConsidered = async () => {
+    throw new Error('nobody asked for it');
+  };
+  const always = { ...promotion, always: true };
+  const { result } = await harness.run(
+    { ...activities, findConsidered },
+    { training, promotion: always },
+  );
+  assert.equal(result.promotion?.status, 'promoted');
+});
+
+test('what was judged is noted, whatever the gate said; what failed is not', async () => {
+  const noted: string[] = [];
+  const noteConsidered: Activities['noteConsidered'] = async ({ model }) => void noted.push(model);
+  for (const passes of [true, false]) {
+    await harness.run({ ...registry(passes).activities, noteConsidered }, { training, promotion });
+  }
+  assert.deepEqual(noted, ['pets', 'pets']);
+  const trainSteps = async () => {
+    throw ApplicationFailure.nonRetryable('made', 'InvalidData');
+  };
+  const failing = harness.run({ noteConsidered, trainSteps }, { training, promotion });
+  await assert.rejects(failing);
+  assert.equal(noted.length, 2);
 });

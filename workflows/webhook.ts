@@ -1,0 +1,52 @@
+/** A run's end is told to a webhook, where the configuration names one; that it is not heard fails no run. */
+import {
+  CancellationScope,
+  ContinueAsNew,
+  isCancellation,
+  log,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { NoChange, RunResult } from '../contract/progress.ts';
+import type { WebhookEvent } from '../contract/webhook.ts';
+import { telling } from './activities.ts';
+import { rootCause } from './progress.ts';
+import type { Progress } from './progress.ts';
+
+type Ending = Omit<WebhookEvent, 'run' | 'workflowId'>;
+
+/** Runs `work`, which gives the webhook's address on as soon as it knows it. */
+export async function tellingEnd<R extends RunResult | NoChange>(
+  progress: Progress,
+  work: (tell: (webhook: string | undefined) => void) => Promise<R>,
+): Promise<R> {
+  const { firstExecutionRunId: run, workflowId } = workflowInfo();
+  let webhook: string | undefined;
+  const tell = async (ending: Ending): Promise<void> => {
+    if (webhook === undefined) return;
+    const call = { webhook, event: { run, workflowId, ...ending } as WebhookEvent };
+    try {
+      await CancellationScope.nonCancellable(() => telling.callWebhook(call));
+    } catch (failure) {
+      const { message } = rootCause(failure as Error);
+      progress.problem(`the webhook was not told of the end: ${message}`);
+      log.warn('the webhook was not told of the end', { problem: message });
+    }
+  };
+  let result: R;
+  try {
+    result = await work((address) => void (webhook = address));
+  } catch (failure) {
+    // Its next execution goes on.
+    if (failure instanceof ContinueAsNew) throw failure;
+    await tell(isCancellation(failure) ? { event: 'cancelled' } : failed(progress, failure));
+    throw failure;
+  }
+  await tell({ event: 'noChange' in result ? 'no change' : 'completed', result } as Ending);
+  return result;
+}
+
+function failed(progress: Progress, failure: unknown): Ending {
+  const stage = progress.stages().find(({ status }) => status === 'failed')?.name ?? null;
+  const message = failure instanceof Error ? rootCause(failure).message : String(failure);
+  return { event: 'failed', stage, message } as Ending;
+}
