@@ -3,6 +3,7 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { isCancellation } from '@temporalio/workflow';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { WebhookCall } from '../../activities/call-webhook.ts';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import type { RunRecord, TrainStepsInput } from '../../contract/stages.ts';
@@ -41,6 +42,16 @@ test('a run that went on in another execution several times ends with the same b
   assert.equal(parts.result.resumes, whole.result.resumes);
   const steps = ({ progress }: Ended) => progress.training!.validations.map(({ step }) => step);
   assert.deepEqual(steps(parts), steps(whole));
+});
+
+test('its webhook is told of one end, by the last execution', async () => {
+  const told: string[] = [];
+  const callWebhook = async ({ event }: WebhookCall) => void told.push(event.event);
+  const trainSteps = async (input: TrainStepsInput) => segmentTo(input);
+  const webhook = 'https://example.org/hook';
+  const { histories } = await harness.run({ callWebhook, trainSteps }, { ...long, webhook });
+  assert.ok(histories.length >= 3);
+  assert.deepEqual(told, ['completed']);
 });
 
 test('it is one run: by its id, in its record and its progress, and in the list of runs', async () => {
