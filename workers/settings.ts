@@ -21,6 +21,13 @@ const environmentSchema = z.object({
     .default(Math.max(1, availableParallelism() - 1)),
   /** 1: end at once when TensorFlow sees no GPU. */
   REQUIRE_GPU: z.enum(['0', '1']).default('0'),
+  /** `json`: a line of JSON an entry, with run, step and attempt where they are known. */
+  LOG_FORMAT: z.enum(['text', 'json']).default('text'),
+  /** Where Prometheus finds `/metrics`: a port, on loopback, or address:port. Without it, nowhere. */
+  NIGHTSHIFT_METRICS: z
+    .string()
+    .regex(/^(.+:)?\d+$|^$/, 'must be a port, such as 9464, or address:port')
+    .optional(),
   AWS_ENDPOINT_URL_S3: z.string().optional(),
   AWS_REGION: z.string().default('us-east-1'),
 });
@@ -33,6 +40,9 @@ export interface Settings {
   readonly cacheBytes: number;
   readonly dataSlots: number;
   readonly requireGpu: boolean;
+  readonly logFormat: 'text' | 'json';
+  /** address:port */
+  readonly metricsAddress: string | undefined;
 }
 
 /** Throws one line a wrong variable. */
@@ -57,5 +67,10 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     cacheBytes: values.NIGHTSHIFT_CACHE_GIB * 2 ** 30,
     dataSlots: values.NIGHTSHIFT_DATA_SLOTS,
     requireGpu: values.REQUIRE_GPU === '1',
+    logFormat: values.LOG_FORMAT,
+    metricsAddress: addressOf(values.NIGHTSHIFT_METRICS),
   };
 }
+
+const addressOf = (metrics = ''): string | undefined =>
+  /^\d+$/.test(metrics) ? `127.0.0.1:${metrics}` : metrics || undefined;
