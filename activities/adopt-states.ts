@@ -79,7 +79,9 @@ async function adopt(
     return true;
   } catch (error) {
     if (!(error instanceof DamagedObject || error instanceof ObjectNotFound)) throw error;
-    log.warn(`the state of step ${from.step} can't be taken over: ${error.message}`);
+    log.warn(`the state of step ${from.step} can't be taken over: ${error.message}`, {
+      step: from.step,
+    });
     return false;
   } finally {
     await rm(folder, { recursive: true, force: true });

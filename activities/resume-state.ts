@@ -55,12 +55,13 @@ export async function resumeState(
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
     log.info(
       `resumed at step ${found.step} of run ${inputs.run}, ${lost} steps lost, ${seconds} s`,
+      { run: inputs.run, step: found.step },
     );
     return loaded(trainer, found.step);
   }
   if (seenStep > 0) {
     const problem = 'no usable checkpoint, begins again at step 0';
-    log.warn(`run ${inputs.run}: ${problem}, ${seenStep} steps lost`);
+    log.warn(`run ${inputs.run}: ${problem}, ${seenStep} steps lost`, { run: inputs.run, step: 0 });
   }
   await loadInitialState(services, input, trainer);
   return loaded(trainer, 0);
@@ -101,7 +102,9 @@ async function loadNewestCheckpoint(
   fromStep = 0,
 ): Promise<CheckpointManifest | undefined> {
   const warn = ({ step }: CheckpointReference, { message }: Error): void =>
-    log.warn(`checkpoint of step ${step} can't be used, an older one must do: ${message}`);
+    log.warn(`checkpoint of step ${step} can't be used, an older one must do: ${message}`, {
+      ...{ run: inputs.run, step },
+    });
   const candidates = checkpointsDownFrom(store, inputs, timeline, toStep, warn, { signal });
   for await (const manifest of candidates) {
     if (manifest.step < fromStep) return undefined;

@@ -1,6 +1,7 @@
 /** What activities are given: made once a process, by `workers/services.ts`. */
 import type { FileCache } from '../storage/cache.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import type { TrainMetrics } from './train-metrics.ts';
 import type { TrainerHost } from './trainer-host.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -21,6 +22,7 @@ export interface DataServices {
 export interface ModelServices extends DataServices {
   readonly trainer: TrainerHost;
   readonly uploads: Uploads;
+  readonly metrics: TrainMetrics;
   /** The task queue that only this worker takes from: where its trainer is warm. */
   readonly workerQueue: string;
 }

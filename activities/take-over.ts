@@ -86,7 +86,9 @@ async function newestState(
 ): Promise<CheckpointReference | null> {
   const upTo = step ?? Number.MAX_SAFE_INTEGER;
   const warn = ({ step: damaged }: CheckpointReference, { message }: Error): void =>
-    log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`);
+    log.warn(`checkpoint of step ${damaged} can't be used, an older one must do: ${message}`, {
+      ...{ run, step: damaged },
+    });
   const downFrom = (from: number, deep: boolean) =>
     checkpointsDownFrom(store, inputs, timeline, from, warn, { deep, signal });
   for await (const { lineage, step: newest } of downFrom(upTo, true)) {

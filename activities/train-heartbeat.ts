@@ -1,11 +1,12 @@
 /** What a training segment says while it goes on: the heartbeat's details, and the alarm when nothing becomes durable. */
-import { log, metricMeter } from '@temporalio/activity';
+import { log } from '@temporalio/activity';
 import type { TrainHeartbeat } from '../contract/progress.ts';
 import type { TrainStepsInput } from '../contract/stages.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { Step } from './durable.ts';
 import { durableOf } from './saved-states.ts';
 import type { Begin } from './saved-states.ts';
+import type { TrainMetrics } from './train-metrics.ts';
 import type { Uploads } from './uploads.ts';
 
 /** A newest checkpoint older than so many intervals means that the store gets nothing any more. */
@@ -16,20 +17,15 @@ export interface HeartbeatSource {
   readonly uploads: Uploads;
   readonly input: TrainStepsInput;
   readonly begin: Begin;
+  readonly metrics: TrainMetrics;
   /** From one saved state to the next. */
   readonly intervalSeconds: () => number;
 }
 
 /** Takes the trainer's events and reports them. */
 export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => void {
-  const { step, uploads, input, begin, intervalSeconds } = source;
+  const { step, uploads, input, begin, metrics, intervalSeconds } = source;
   const { run } = input.inputs;
-  const age = metricMeter.createGauge(
-    'nightshift_durable_checkpoint_age',
-    'float',
-    's',
-    'Age of the newest checkpoint that is in the store',
-  );
   let alarmed = false;
   let beat: TrainHeartbeat = {
     step: begin.step,
@@ -41,12 +37,12 @@ export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => v
   };
   return (event) => {
     const ageSeconds = uploads.ageSeconds(run);
-    age.set(ageSeconds);
+    metrics.checkpointAge(ageSeconds);
     const isLate = ageSeconds > intervalsUntilAlarm * intervalSeconds();
     const alarm = isLate
       ? `no checkpoint has become durable for ${Math.round(ageSeconds)} s, expected every ${Math.round(intervalSeconds())} s: is the store there?`
       : undefined;
-    if (alarm !== undefined && !alarmed) log.warn(`run ${run}: ${alarm}`);
+    if (alarm !== undefined && !alarmed) log.warn(`run ${run}: ${alarm}`, { run, step: beat.step });
     alarmed = isLate;
     const { alarm: _alarm, durableAt: _at, ...rest } = beat;
     const now = { ...rest, ...changeBy(event) };

@@ -45,6 +45,7 @@ export async function trainSteps(
       if (!isOfType(error, 'Diverged')) throw error;
       throw await withSoundCheckpoint(services, input, trainer, error);
     } finally {
+      services.metrics.idle();
       if (step.signal.aborted) {
         try {
           // This worker may be about to end, and what it saved with it.
@@ -98,7 +99,7 @@ async function trainSegment(
   step: Step,
   trainer: WarmTrainer,
 ): Promise<Segment> {
-  const { uploads } = services;
+  const { uploads, metrics } = services;
   const { inputs, timeline, toStep } = input;
   const { run, config } = inputs;
   const plan = planTraining(inputs.samples, config.training);
@@ -107,6 +108,9 @@ async function trainSegment(
   const begin = await resumeState(services, input, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
   await refuseOtherNumerics(uploads, input, trainer, begin.step);
+  if (!begin.warm && Math.max(begin.step, input.seenStep) > 0) {
+    metrics.resumed(Math.max(0, input.seenStep - begin.step));
+  }
 
   const total = {
     step: begin.step,
@@ -116,10 +120,11 @@ async function trainSegment(
     busySeconds: 0,
   };
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
-  const heartbeat = heartbeatOf({ step, uploads, input, begin, intervalSeconds });
+  const heartbeat = heartbeatOf({ step, uploads, input, begin, metrics, intervalSeconds });
   const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
+    metrics.onEvent(event);
     onSaved(event);
     if (event.type === 'extracting') total.busySeconds += event.seconds;
     if (event.type === 'step') trainer.seenStep = event.step;
@@ -127,6 +132,7 @@ async function trainSegment(
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   trainer.seenStep = begin.step;
   const onPiece = (advanced: Advanced): void => {
+    metrics.onPiece(advanced);
     total.loss = advanced.loss ?? total.loss;
     total.step = advanced.step;
     total.images += advanced.images;

@@ -4,9 +4,11 @@ import { dataActivities } from '../activities/data.ts';
 import { cpuQueue } from '../contract/queues.ts';
 import { openDataServices } from './services.ts';
 import { readSettings } from './settings.ts';
+import { installTelemetry } from './telemetry.ts';
 import { runWorker } from './worker.ts';
 
 const settings = readSettings();
+installTelemetry(settings);
 const services = await openDataServices(settings);
 try {
   await runWorker({

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataServices, ModelServices } from '../activities/services.ts';
+import type { TrainMetrics } from '../activities/train-metrics.ts';
 import { openTrainerHost } from '../activities/trainer-host.ts';
 import { openUploads } from '../activities/uploads.ts';
 import { gpuQueue } from '../contract/queues.ts';
@@ -73,7 +74,10 @@ async function openDownloads(root: string): Promise<{ path: string; close(): Pro
 
 const remove = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
 
-export async function openModelServices(settings: Settings): Promise<Opened<ModelServices>> {
+export async function openModelServices(
+  settings: Settings,
+  metrics: TrainMetrics,
+): Promise<Opened<ModelServices>> {
   const data = await openDataServices(settings, { downloadThreads: true });
   const { store, cache } = data;
   const trainer = openTrainerHost(trainerScript, (file, signal) =>
@@ -84,6 +88,7 @@ export async function openModelServices(settings: Settings): Promise<Opened<Mode
     ...data,
     trainer,
     uploads,
+    metrics,
     workerQueue: `${gpuQueue}-${randomUUID()}`,
     async close() {
       await trainer.close();

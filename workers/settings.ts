@@ -24,6 +24,13 @@ const environmentSchema = z.object({
   /** Of whom the end of a run with `webhook: worker` is told, and what calls are signed with. */
   NIGHTSHIFT_WEBHOOK: z.url().optional(),
   NIGHTSHIFT_WEBHOOK_KEY: z.string().min(16).optional(),
+  /** `json`: a line of JSON an entry, with run, step and attempt where they are known. */
+  LOG_FORMAT: z.enum(['text', 'json']).default('text'),
+  /** Where Prometheus finds `/metrics`: a port, on loopback, or address:port. Without it, nowhere. */
+  NIGHTSHIFT_METRICS: z
+    .string()
+    .regex(/^(.+:)?\d+$|^$/, 'must be a port, such as 9464, or address:port')
+    .optional(),
   AWS_ENDPOINT_URL_S3: z.string().optional(),
   AWS_REGION: z.string().default('us-east-1'),
 });
@@ -37,6 +44,9 @@ export interface Settings {
   readonly dataSlots: number;
   readonly requireGpu: boolean;
   readonly webhook: { readonly address?: string | undefined; readonly key?: string | undefined };
+  readonly logFormat: 'text' | 'json';
+  /** address:port */
+  readonly metricsAddress: string | undefined;
 }
 
 /** Throws one line a wrong variable. */
@@ -62,5 +72,10 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
     dataSlots: values.NIGHTSHIFT_DATA_SLOTS,
     requireGpu: values.REQUIRE_GPU === '1',
     webhook: { address: values.NIGHTSHIFT_WEBHOOK, key: values.NIGHTSHIFT_WEBHOOK_KEY },
+    logFormat: values.LOG_FORMAT,
+    metricsAddress: addressOf(values.NIGHTSHIFT_METRICS),
   };
 }
+
+const addressOf = (metrics = ''): string | undefined =>
+  /^\d+$/.test(metrics) ? `127.0.0.1:${metrics}` : metrics || undefined;

@@ -1,6 +1,6 @@
 /** What all workers share: the connection, the run until told to stop, the end with the supervisor. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import type { WorkerOptions, WorkflowBundle } from '@temporalio/worker';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ type OwnOptions = Pick<WorkerOptions, 'activities' | 'maxConcurrentActivityTaskE
 };
 
 /**
- * Runs workers until SIGTERM or SIGINT, or until the supervisor that started this process is
+ * In a process whose runtime `installTelemetry` has installed: runs workers until SIGTERM or SIGINT, or until the supervisor that started this process is
  * gone. Activities are told at once: all of the grace period is theirs, to save and hand back.
  */
 export async function runWorker({
@@ -24,7 +24,6 @@ export async function runWorker({
   workflowsPath,
   ...options
 }: OwnOptions): Promise<void> {
-  Runtime.install({ shutdownSignals: ['SIGTERM', 'SIGINT'] });
   // Forked, but the supervisor may be gone before anybody listened.
   const endAtOnce = (): never => process.exit(1);
   if (process.send && !process.connected) endAtOnce();

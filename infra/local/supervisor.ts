@@ -66,11 +66,12 @@ export async function openLocalStack(options: StackOptions): Promise<LocalStack>
       kept.push(keepServer(name, servers[name], startAgain, onEvent, closing.signal));
     }
     const addresses = addressesOf(directory, ports, credentials);
-    for (const [name, script] of Object.entries(workers)) {
+    for (const [index, [name, script]] of Object.entries(workers).entries()) {
       const remembered = `worker-${name}`;
       await processes.end(remembered, 0);
       const worker = {
-        ...{ name, script, onEvent, environment: addresses.environment },
+        ...{ name, script, onEvent },
+        environment: { ...addresses.environment, ...ownMetrics(index) },
         log: join(directory, 'logs', `${remembered}.log`),
         onSpawn: (started: ProcessIdentity) => processes.add(remembered, started),
       };
@@ -81,6 +82,12 @@ export async function openLocalStack(options: StackOptions): Promise<LocalStack>
     await close();
     throw error;
   }
+}
+
+/** Each worker has a port of its own: the user's, and those after it. */
+function ownMetrics(index: number): Record<string, string> {
+  const metrics = process.env['NIGHTSHIFT_METRICS'] ?? '';
+  return { NIGHTSHIFT_METRICS: metrics.replace(/\d+$/, (port) => String(Number(port) + index)) };
 }
 
 /** The addresses of the clone's running stack; undefined when none runs. */

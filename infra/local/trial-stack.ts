@@ -122,6 +122,8 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
           NIGHTSHIFT_BUCKET: bucket,
           // Each as if on a machine of its own.
           NIGHTSHIFT_STATE: join(directory, name),
+          // Of several workers on one machine only one could have the user's port.
+          NIGHTSHIFT_METRICS: '',
           AWS_ENDPOINT_URL_S3: endpoint,
           AWS_ACCESS_KEY_ID: credentials.accessKeyId,
           AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
@@ -161,7 +163,7 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
 function startGuard(directory: string, parts: readonly string[]): ProcessIdentity | undefined {
   const guard = fork(new URL(`trial-guard${suffix}`, import.meta.url), [directory, ...parts], {
     detached: true,
-    execArgv: suffix === '.ts' ? ['--import', 'tsx'] : [],
+    execArgv: suffix === '.ts' ? ['--import', import.meta.resolve('tsx')] : [],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   // Where it can't be started there is none, and the trial goes on.

@@ -8,6 +8,7 @@ import type { TrainHeartbeat } from '../../contract/progress.ts';
 import type { TrainerEvent } from '../../model/trainer-client.ts';
 import { checkpointAt } from '../../model/checkpoint.ts';
 import { testStep } from '../support/data-services.ts';
+import { noMetrics } from '../support/no-metrics.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 const step = { step: 7, loss: 2, learningRate: 0.1, imagesPerSecond: 100 };
@@ -24,6 +25,7 @@ function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
     const beats: TrainHeartbeat[] = [];
     let ageSeconds = 0;
     const beat = heartbeatOf({
+      metrics: noMetrics,
       step: { ...testStep(), report: (details) => beats.push(details as TrainHeartbeat) },
       uploads: {
         ...openUploads(),

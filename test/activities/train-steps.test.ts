@@ -27,6 +27,7 @@ import type { ObjectStore } from '../../storage/store.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
 import type { FakeTrainer } from './fake-trainer.ts';
+import { noMetrics } from '../support/no-metrics.ts';
 
 const fromStart: Decision[] = [{ fromStep: 0, numerics }];
 /** Ten steps an epoch, two epochs. */
@@ -68,6 +69,7 @@ async function newWorker(): Promise<ModelServices> {
     downloads: folder,
     trainer,
     uploads: openUploads(),
+    metrics: noMetrics,
     workerQueue: 'gpu-test',
   };
 }

@@ -22,6 +22,7 @@ import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
+import { noMetrics } from '../support/no-metrics.ts';
 
 const images = '2'.repeat(64);
 const parts = ['a', 'b', 'c'];
@@ -82,6 +83,7 @@ async function read(
     downloads: folder,
     trainer,
     uploads: openUploads(),
+    metrics: noMetrics,
     workerQueue: 'gpu-test',
   };
   const stop = new AbortController();

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../../storage/store.ts';
 import { openFakeTrainer } from '../activities/fake-trainer.ts';
 import type { FakeTrainer } from '../activities/fake-trainer.ts';
 import { numerics } from './training-inputs.ts';
+import { noMetrics } from './no-metrics.ts';
 
 export type TrainingWorker = ModelServices & { readonly trainer: FakeTrainer };
 
@@ -27,6 +28,7 @@ export async function openTrainingWorker(
     downloads: folder,
     trainer: openFakeTrainer(numerics),
     uploads: openUploads(),
+    metrics: noMetrics,
     workerQueue: 'gpu',
   };
 }
