@@ -6,6 +6,12 @@ import { checkNode } from './infra/local/prerequisites.mjs';
 /** Commands that start servers or load TensorFlow. */
 const needSetUp = new Set(['start', 'dev', 'verify-resume']);
 
+// Whoever reads the output may have seen enough: `nightshift list | head -3`.
+process.stdout.on('error', (error) => {
+  if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 try {
   checkNode();
   await installPackages(import.meta.dirname, console.error);

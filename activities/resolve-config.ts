@@ -35,7 +35,8 @@ export async function resolveConfig(
   if (input !== undefined && input !== null && !isRecord(input)) {
     throw invalid([`input: expected an object, got ${JSON.stringify(input)}`]);
   }
-  const { preset, resumeFrom, ...own } = input ?? {};
+  // An editor's key: a configuration file is often pasted into the Temporal UI as it is.
+  const { $schema: _, preset, resumeFrom, ...own } = input ?? {};
   if (resumeFrom !== undefined) {
     if (preset !== undefined) {
       throw invalid([

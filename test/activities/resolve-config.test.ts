@@ -201,3 +201,8 @@ test('images above 32 pixels are cropped as photographs, unless something is sai
   assert.equal(await cropOf(224, { cropPadding: 8 }), undefined);
   assert.equal(await cropOf(32), undefined);
 });
+
+test("an editor's $schema is no key of the configuration, and no error", async () => {
+  const { config } = await resolveConfig({ $schema: './contract/config.schema.json', seed: 7 });
+  assert.equal(config.seed, 7);
+});

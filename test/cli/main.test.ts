@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import type { TestContext } from 'node:test';
 import { runTable } from '../../cli/list.ts';
 import { main } from '../../cli/main.ts';
@@ -11,7 +13,11 @@ import { openClone, ten } from './support.ts';
 
 process.env['TZ'] = 'UTC';
 
-const commands = ['start', 'dev', 'train', 'status', 'list', 'watch'];
+const commands = [
+  ...['start', 'dev', 'train', 'status', 'list', 'watch', 'pause', 'cancel', 'resume'],
+  ...['models', 'promote', 'rollback', 'doctor', 'completion', 'verify-resume'],
+];
+const ofSchedules = ['create', 'list', 'show', 'pause', 'resume', 'trigger', 'backfill', 'delete'];
 
 async function run(t: TestContext, ...args: string[]) {
   const { cli, out, err } = await openClone(t);
@@ -21,15 +27,19 @@ async function run(t: TestContext, ...args: string[]) {
 test('the help names every command', async (t) => {
   const { code, out } = await run(t, '--help');
   assert.equal(code, 0);
-  for (const command of commands) assert.match(out, new RegExp(`^  ${command} `, 'm'));
+  for (const command of [...commands, 'schedule'])
+    assert.match(out, new RegExp(`^  ${command} `, 'm'));
 });
 
 test('every command has help with an example, and --json', async (t) => {
-  for (const command of commands) {
-    const { code, out } = await run(t, command, '--help');
+  for (const words of [
+    ...commands.map((name) => [name]),
+    ...ofSchedules.map((name) => ['schedule', name]),
+  ]) {
+    const { code, out } = await run(t, ...words, '--help');
     assert.equal(code, 0);
-    assert.match(out, /Examples:\n {2}\S/, command);
-    assert.match(out, /--json/, command);
+    assert.match(out, /Examples:\n {2}\S/, words.join(' '));
+    assert.match(out, /--json/, words.join(' '));
   }
 });
 
@@ -93,4 +103,14 @@ test('runs are listed in columns', () => {
 test("a run's id tells its preset and when it was started", () => {
   assert.equal(newRunId({}, new Date(ten)), 'quickstart-20261124-100000');
   assert.equal(newRunId({ preset: 'article' }, new Date(ten)), 'article-20261124-100000');
+});
+
+test('output that nobody reads any more ends a command without a word', async () => {
+  const entry = new URL('../../nightshift.mjs', import.meta.url).pathname;
+  const { stderr } = await promisify(execFile)('bash', [
+    '-c',
+    'node "$0" completion bash | true; exit ${PIPESTATUS[0]}',
+    entry,
+  ]);
+  assert.equal(stderr, '');
 });
