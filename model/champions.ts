@@ -35,8 +35,8 @@ export async function readChampion(
 
 /**
  * Asks `decide` for the move that follows the champion there is, again when a rival was faster.
- * Undefined is none: it stays. Returns the champion then, and whether this request has made it that,
- * in this attempt or one before.
+ * Undefined is none: it stays. Returns the champion then; or the one that this request has made, in
+ * this attempt or one before.
  */
 export async function moveChampion(
   store: ObjectStore,
@@ -47,8 +47,10 @@ export async function moveChampion(
 ): Promise<{ readonly champion: Champion | undefined; readonly moved: boolean }> {
   for (;;) {
     const champion = await settle(store, model, options);
-    const last = champion && (await readEntry(store, model, champion.generation, options));
-    if (last?.request === request) return { champion, moved: true };
+    // Also one that others have followed since.
+    for await (const entry of historyOf(store, model, options)) {
+      if (entry.request === request) return { champion: championOf(entry), moved: true };
+    }
     const move = await decide(champion);
     if (!move) return { champion, moved: false };
     const generation = (champion?.generation ?? 0) + 1;
@@ -112,11 +114,14 @@ async function settle(
   const { value: newest } = await historyOf(store, model, options).next();
   const point = (current: Champion | undefined): Champion | undefined => {
     if (!newest || (current && current.generation >= newest.generation)) return undefined;
-    const { version, generation, digest, at } = newest;
-    return { version, model, generation, digest, at };
+    return championOf(newest);
   };
   return movePointer(store, championKey(model), championSchema, point, options);
 }
+
+const championOf = ({ version, model, generation, digest, at }: HistoryEntry): Champion => ({
+  ...{ version, model, generation, digest, at },
+});
 
 function ifDamaged(error: unknown): undefined {
   if (!(error instanceof DamagedObject)) throw error;

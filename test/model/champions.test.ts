@@ -94,6 +94,14 @@ for (const [where, open] of Object.entries(stores)) {
   });
 }
 
+test('a request that comes again has been carried out, also where others have followed', async () => {
+  const store = openMemoryStore();
+  const first = await promote(store, '1');
+  await promote(store, '2');
+  assert.deepEqual(await promote(store, '1'), first);
+  assert.equal((await readChampion(store, 'nightly'))?.generation, 2);
+});
+
 test('whoever was killed between history and pointer has moved it all the same', async () => {
   const store = openMemoryStore();
   await promote(store, '1');
