@@ -88,7 +88,14 @@ async function runStages(
         // The one before is garbage from here on.
         result = await report(state);
       };
-      const state = await promote(gate, { inputs, predictions, tell });
+      const remake = async (): Promise<string> => {
+        await remakeData();
+        predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
+        // Of a best state that was lost meanwhile, the next one is promoted.
+        result = await report();
+        return predictions;
+      };
+      const state = await promote(gate, { inputs, predictions, remake, tell });
       await tell(state);
       const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
       await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
