@@ -20,7 +20,7 @@ import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
 import type { TrainingStart } from './train.ts';
-import { tellingEnd } from './webhook.ts';
+import { tellingEnd, webhookOf } from './webhook.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
@@ -112,6 +112,7 @@ async function prepareRun(
   progress: Progress,
   tell: (webhook: string | undefined) => void,
 ): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> } | NoChange> {
+  tell(webhookOf(input));
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
