@@ -8,7 +8,8 @@ import { digestOf } from '../data/digest.ts';
 import { movePointer, readPointer } from '../storage/pointer.ts';
 import type { Step } from './durable.ts';
 import type { DataServices } from './services.ts';
-import { intact } from './stages.ts';
+import { splitOperation } from './split-dataset.ts';
+import { augmentOperation, baseShardsOperation, intact } from './stages.ts';
 
 export interface NightInput {
   readonly model: string;
@@ -27,7 +28,7 @@ export async function findConsidered(
   const last = await intact(() =>
     readPointer(store, consideredKey(model), consideredSchema, { signal }),
   );
-  const isSame = last?.dataset === dataset && last.night === digestOf(nightIdentity(config));
+  const isSame = last?.dataset === dataset && last.night === nightOf(config);
   return isSame ? last : null;
 }
 
@@ -41,10 +42,15 @@ export async function noteConsidered(
   }: NightInput & { readonly run: string; readonly workflowId: string; readonly at: number },
   { signal }: Pick<Step, 'signal'>,
 ): Promise<void> {
-  const night = digestOf(nightIdentity(config));
-  const considered: Considered = { version: 1, model, dataset, night, ...run };
+  const considered: Considered = { version: 1, model, dataset, night: nightOf(config), ...run };
   // Of two runs that end at once the later one's note stands.
   const note = (current: Considered | undefined): Considered | undefined =>
     current && current.at > considered.at ? undefined : considered;
   await movePointer(store, consideredKey(model), consideredSchema, note, { signal });
+}
+
+/** After an upgrade by which the same images would come out otherwise, a night is another. */
+function nightOf(config: Config): string {
+  const operations = [splitOperation, baseShardsOperation, augmentOperation];
+  return digestOf({ night: nightIdentity(config), operations });
 }

@@ -27,7 +27,7 @@ export interface SplitDataset {
   readonly note: string;
 }
 
-const operation = 'split/2';
+export const splitOperation = 'split/2';
 
 /** Throws `InvalidData` when the dataset can't be divided so, a side is empty, or a class has no training sample. */
 export async function splitDataset(
@@ -38,7 +38,7 @@ export async function splitDataset(
   const { split: how, groupBy = null, limit = null, classes = null } = config.dataset;
   // In whatever order the classes are named, they are taken in the dataset's.
   const parameters = { split: how, groupBy, limit, classes: classes && classes.toSorted() };
-  const identity = identify(operation, parameters, [dataset]);
+  const identity = identify(splitOperation, parameters, [dataset]);
   const { digest } = identity;
   const key = stageManifestKey(digest);
   const there = await intact(() =>

@@ -21,6 +21,9 @@ import { DamagedObject } from '../storage/store.ts';
 import type { ObjectStore } from '../storage/store.ts';
 import type { Step } from './durable.ts';
 
+export const baseShardsOperation = 'base-shards/1';
+export const augmentOperation = `augment/${augmentOperationVersion}`;
+
 /** A stage's digest, and all that it follows from. */
 export interface StageIdentity {
   readonly digest: string;
@@ -56,7 +59,7 @@ export async function describeStage(
       const shardBytes = baseShardBytes(stage, samples[side]);
       const decoding = await decodingOf(store, dataset);
       return {
-        ...identify('base-shards/1', { side, imageSize, shardBytes, ...decoding }, [split]),
+        ...identify(baseShardsOperation, { side, imageSize, shardBytes, ...decoding }, [split]),
         classes,
         samples: samples[side],
         parts: planBaseShards(stage, samples[side]).length,
@@ -93,7 +96,7 @@ export async function describeStage(
 
 /** What it is is known before anything of it is there. */
 export function identifyAugmented({ base, seed, view, augment }: AugmentedShards): StageIdentity {
-  return identify(`augment/${augmentOperationVersion}`, { seed, view, augment }, [base]);
+  return identify(augmentOperation, { seed, view, augment }, [base]);
 }
 
 /** What the pixels of image files follow from besides; it is loaded where there are any. */

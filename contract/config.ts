@@ -267,8 +267,8 @@ const promotionSchema = z.strictObject({
   level: fraction.default(0.05),
   /** The least share of the test images of any class that are recognised. */
   classFloor: fraction.default(0),
-  /** Past the gate a person decides; who has not by the deadline has rejected it. */
-  approval: z.strictObject({ deadlineHours: positive.max(24 * 365).default(24) }).optional(),
+  /** Past the gate a person decides; who has not by the deadline has rejected it. While a night waits the next one is left out. */
+  approval: z.strictObject({ deadlineHours: positive.max(24 * 365).default(12) }).optional(),
   /** `champion`: begin with its weights where there is one, else as `model.weights` says. */
   warmStart: z.enum(['champion', 'scratch']).default('scratch'),
   /** Train although dataset and settings are those that a run before has considered for this model. */

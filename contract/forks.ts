@@ -108,13 +108,19 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
 
 /**
  * What is new in a run for a model, beside its dataset: another one of these is trained although no
- * image is new. Which champion it begins with is not, nor where the images come from.
+ * image is new. How often is validated counts here, as does the plateau: rates and the best state
+ * follow from them. Which champion of the model it begins with does not, nor where the images come from.
  */
 export function nightIdentity(config: Config): unknown {
   const { source: _source, sha256: _sha256, maxBadImages: _bad, ...dataset } = config.dataset;
   const { weightsSha256, ...model } = config.model;
+  const { validateEverySteps, plateau } = config.training;
+  const { promotion } = config;
+  const place = weightsPlace(model.weights);
   const isWarm =
-    config.promotion?.warmStart === 'champion' || weightsPlace(model.weights).kind === 'champion';
+    promotion?.warmStart === 'champion' ||
+    (place.kind === 'champion' && place.model === promotion?.model);
   const begin = isWarm ? { weights: 'champion' } : { weightsSha256 };
-  return { dataset, training: trainingIdentity({ ...config, model: { ...model, ...begin } }) };
+  const training = trainingIdentity({ ...config, model: { ...model, ...begin } });
+  return { dataset, training, decisions: { validateEverySteps, plateau } };
 }

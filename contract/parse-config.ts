@@ -16,9 +16,12 @@ const keys = 'contract/config.ts has those there are';
 
 /** What a user writes, laid over the preset of this name. */
 export function parseOverPreset(preset: unknown, own: unknown): ParsedConfig {
-  return isPreset(preset)
-    ? parseOver(presets[preset], own)
-    : { problems: [`preset: ${JSON.stringify(preset)} is none of ${presetNames.join(', ')}`] };
+  if (!isPreset(preset)) {
+    return { problems: [`preset: ${JSON.stringify(preset)} is none of ${presetNames.join(', ')}`] };
+  }
+  const parsed = parseOver(presets[preset], own);
+  const problems = 'config' in parsed ? [...doubleBegin(parsed.config)] : [];
+  return problems.length > 0 ? { problems } : parsed;
 }
 
 /** What a user writes, laid over a configuration. */
@@ -59,9 +62,6 @@ function* conflictsOf(config: Config): Generator<string> {
   if ((place.kind === 'imagenet' || place.kind === 'file') && model.stem === 'small') {
     yield `model.stem: 'small' does not fit pretrained weights, which have the imagenet stem; use 'imagenet', or weights 'none'`;
   }
-  if (config.promotion?.warmStart === 'champion' && place.kind === 'champion') {
-    yield `model.weights: ${JSON.stringify(model.weights)} beside promotion.warmStart 'champion', which says where training begins too; leave one out`;
-  }
   if (place.kind === 'champion' && !modelNameSchema.safeParse(place.model).success) {
     yield `model.weights: ${JSON.stringify(model.weights)}: a model's name ${modelNameRule}`;
   }
@@ -71,6 +71,13 @@ function* conflictsOf(config: Config): Generator<string> {
   }
   if (augment.cropPadding * 2 >= model.imageSize) {
     yield `augment.cropPadding: ${augment.cropPadding} px on each side is too much for images of ${model.imageSize} px; use less than half`;
+  }
+}
+
+/** Asked of what a user writes alone: a run's own configuration has both, once its warm start is resolved. */
+function* doubleBegin({ promotion, model }: Config): Generator<string> {
+  if (promotion?.warmStart === 'champion' && weightsPlace(model.weights).kind === 'champion') {
+    yield `model.weights: ${JSON.stringify(model.weights)} beside promotion.warmStart 'champion', which says where training begins too; leave one out`;
   }
 }
 

@@ -12,11 +12,17 @@ export interface ConfigRow {
 /** `preset`: as `contract/presets.ts` has it; the defaults fill its gaps. */
 export function configRows(config: Config, preset: ConfigInput): ConfigRow[] {
   const unchanged = new Map(flatten(configSchema.parse(preset)));
-  return flatten(config).map(([key, value]) => ({
+  return flatten(withHostOnly(config)).map(([key, value]) => ({
     key,
     value,
     differs: unchanged.get(key) !== value,
   }));
+}
+
+/** Of a webhook its host: the rest of an address may be a secret, and a report goes round. */
+function withHostOnly({ webhook, ...config }: Config): Config {
+  if (webhook === undefined) return config;
+  return { ...config, webhook: webhook === 'worker' ? webhook : new URL(webhook).host };
 }
 
 function flatten(value: unknown, path: readonly string[] = []): [key: string, value: string][] {

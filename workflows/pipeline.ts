@@ -20,7 +20,7 @@ import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
 import type { TrainingStart } from './train.ts';
-import { tellingEnd } from './webhook.ts';
+import { tellingEnd, webhookOf } from './webhook.ts';
 
 /**
  * Trains an image classifier. `input`: nothing (preset `quickstart`), or `{ preset, ... }` with any
@@ -88,7 +88,14 @@ async function runStages(
         // The one before is garbage from here on.
         result = await report(state);
       };
-      const state = await promote(gate, { inputs, predictions, tell });
+      const remake = async (): Promise<string> => {
+        await remakeData();
+        predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
+        // Of a best state that was lost meanwhile, the next one is promoted.
+        result = await report();
+        return predictions;
+      };
+      const state = await promote(gate, { inputs, predictions, remake, tell });
       await tell(state);
       const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
       await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
@@ -105,6 +112,7 @@ async function prepareRun(
   progress: Progress,
   tell: (webhook: string | undefined) => void,
 ): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> } | NoChange> {
+  tell(webhookOf(input));
   const { preset, config, takeover } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );

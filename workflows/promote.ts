@@ -9,13 +9,17 @@ import type { BaseShards, Predictions, TrainingInputs } from '../contract/stages
 import { data, model as onGpu, quick } from './activities.ts';
 import { openApproval } from './approval.ts';
 import type { Word } from './approval.ts';
+import { onceMended } from './once-mended.ts';
 import { makeParts, open } from './prepare.ts';
+import type { Trust } from './prepare.ts';
 
 /** What was predicted of the test set, and what to do beside. */
 interface Candidate {
   readonly inputs: TrainingInputs;
   /** Digest of the sealed predictions of the test set. */
   readonly predictions: string;
+  /** Makes anew what is damaged of the data and of the predictions, whose digest it returns. */
+  readonly remake: () => Promise<string>;
   /** Tells of a state that a person should look at. */
   readonly tell: (state: PromotionState) => Promise<void>;
 }
@@ -23,19 +27,28 @@ interface Candidate {
 /** Again, beside the new champion, when a rival has been faster. */
 export async function promote(
   { model, approval, ...limits }: PromotionConfig,
-  { inputs, predictions, tell }: Candidate,
+  { inputs, predictions, remake, tell }: Candidate,
 ): Promise<PromotionState> {
   const { workflowId, runId: request } = workflowInfo();
   const words = approval && openApproval();
+  let candidate = predictions;
   let word: Word | undefined;
   for (;;) {
     const champion = await quick.findChampion(model);
-    const its = champion && (await predictionsOf(champion, model, inputs));
     const { minAccuracy, margin, level, classFloor } = limits;
-    const gate: Gate = await data.evaluateGate({
-      limits: { minAccuracy, margin, level, classFloor },
-      ...{ candidate: predictions, champion: its },
-    });
+    let trust: Trust = 'trust';
+    const gate = await onceMended(
+      async (): Promise<Gate> =>
+        data.evaluateGate({
+          limits: { minAccuracy, margin, level, classFloor },
+          candidate,
+          champion: champion && (await predictionsOf(champion, model, { inputs, trust })),
+        }),
+      async () => {
+        candidate = await remake();
+        trust = 'verify';
+      },
+    );
     const judged = {
       ...{ model, gate },
       champion: champion && { generation: champion.generation, workflowId: champion.workflowId },
@@ -62,7 +75,7 @@ export async function promote(
 async function predictionsOf(
   { digest, config, classes, conventions }: FoundChampion,
   model: string,
-  inputs: TrainingInputs,
+  { inputs, trust }: { readonly inputs: TrainingInputs; readonly trust: Trust },
 ): Promise<Exclude<GateInput['champion'], null>> {
   const others = inputs.classes;
   const isComparable =
@@ -72,13 +85,13 @@ async function predictionsOf(
     ...{ kind: 'base', split: inputs.split, side: 'test' },
     ...{ imageSize: config.model.imageSize, shardBytes: inputs.config.dataset.shardBytes },
   };
-  const shards = await open(base, 'trust');
+  const shards = await open(base, trust);
   await makeParts(base, shards, data.writeShard, "the champion's test shard");
   const stage: Predictions = {
     ...{ kind: 'predictions', base: shards.digest, checkpoint: { model, digest } },
     ...{ config, classes, conventions },
   };
-  const opened = await open(stage, 'trust');
+  const opened = await open(stage, trust);
   const name = "the champion's predictions, shard";
   await makeParts(stage, opened, onGpu.predictShard, name);
   return { predictions: opened.digest };

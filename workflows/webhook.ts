@@ -6,6 +6,8 @@ import {
   log,
   workflowInfo,
 } from '@temporalio/workflow';
+import { configSchema } from '../contract/config.ts';
+import { isRecord } from '../contract/problem-lines.ts';
 import type { NoChange, RunResult } from '../contract/progress.ts';
 import type { WebhookEvent } from '../contract/webhook.ts';
 import { telling } from './activities.ts';
@@ -44,6 +46,10 @@ export async function tellingEnd<R extends RunResult | NoChange>(
   await tell({ event: 'noChange' in result ? 'no change' : 'completed', result } as Ending);
   return result;
 }
+
+/** The address that `input` gives, if it is one: of a configuration that is refused it hears, too. */
+export const webhookOf = (input: unknown): string | undefined =>
+  isRecord(input) ? configSchema.shape.webhook.safeParse(input['webhook']).data : undefined;
 
 function failed(progress: Progress, failure: unknown): Ending {
   const stage = progress.stages().find(({ status }) => status === 'failed')?.name ?? null;

@@ -4,8 +4,13 @@ import { beforeEach, test } from 'node:test';
 import { findConsidered, noteConsidered } from '../../activities/considered.ts';
 import { configSchema } from '../../contract/config.ts';
 import type { ConfigInput } from '../../contract/config.ts';
+import { nightIdentity } from '../../contract/forks.ts';
 import { consideredKey } from '../../contract/keys.ts';
+import { consideredSchema } from '../../contract/models.ts';
+import type { Considered } from '../../contract/models.ts';
+import { digestOf } from '../../data/digest.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
+import { movePointer } from '../../storage/pointer.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { damages } from '../support/damage.ts';
 import { testStep } from '../support/data-services.ts';
@@ -43,6 +48,12 @@ test('new images are new, and so is a setting that changes what is learned', asy
   assert.equal(await find(day1, { model: { dropout: 0.4 } }), null);
 });
 
+test('when is validated, and what a plateau does, is new: other states would be the best', async () => {
+  await note(day1);
+  assert.equal(await find(day1, { training: { validateEverySteps: 7 } }), null);
+  assert.equal(await find(day1, { training: { plateau: {} } }), null);
+});
+
 test('neither another champion to begin with, nor another gate or address is new', async () => {
   await note(day1);
   const champion = { weights: 'champion:pets', weightsSha256: '3'.repeat(64) };
@@ -57,6 +68,28 @@ test("other weights to begin with are new where these are not the champion's", a
   await note(day1, { promotion: scratch });
   assert.ok(await find(day1, { promotion: scratch }));
   assert.equal(await find(day1, { promotion: scratch, model: { weights: 'imagenet' } }), null);
+});
+
+test("another champion to begin with is new where it is another model's, not the run's own", async () => {
+  const from = (model: string, digit: string): ConfigInput => ({
+    promotion: { model: 'pets' },
+    model: { weights: `champion:${model}`, weightsSha256: digit.repeat(64) },
+  });
+  await note(day1, from('dogs', '3'));
+  assert.ok(await find(day1, from('dogs', '3')));
+  assert.equal(await find(day1, from('dogs', '4')), null);
+  assert.equal(await find(day1, from('pets', '3')), null);
+  await note(day1, from('pets', '3'), 2);
+  assert.ok(await find(day1, from('pets', '4')));
+});
+
+test('what other versions of the operations have made of the images is new', async () => {
+  await note(day1);
+  const { config } = night(day1);
+  const settingsAlone = digestOf(nightIdentity(config));
+  const earlier = (current: Considered | undefined) => ({ ...current!, night: settingsAlone });
+  await movePointer(store, consideredKey('pets'), consideredSchema, earlier);
+  assert.equal(await find(day1), null);
 });
 
 test('of two runs that end at once the later note stands', async () => {

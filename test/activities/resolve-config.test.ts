@@ -192,6 +192,11 @@ test('a champion that is not there, or would be named twice, is refused with its
   assert.match(twice[0]!, /beside promotion\.warmStart 'champion'.*leave one out/);
 });
 
+test('where nothing is said of it, an approval is over well before the next night', async () => {
+  const { config } = await resolveConfig({ promotion: { model: 'pets', approval: {} } });
+  assert.equal(config.promotion?.approval?.deadlineHours, 12);
+});
+
 test('images above 32 pixels are cropped as photographs, unless something is said of it', async () => {
   const cropOf = async (imageSize: number, augment = {}): Promise<unknown> =>
     (await resolveConfig({ model: { imageSize }, augment })).config.augment.crop;

@@ -19,6 +19,7 @@ import { writeRunRecord } from '../../model/run-record.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 import { testStep } from '../support/data-services.ts';
+import { finishRun } from '../support/finished-run.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 /** Ten steps an epoch, four epochs; at step 20 the rate went down, the run broke off after step 30. */
@@ -206,6 +207,18 @@ test('a run that never began to train begins by its own input, with what is laid
   // One of a run that was to go on with another goes on with that.
   const again = await resolve({ resumeFrom: { run: 'w', input: { resumeFrom: 'nightly' } } });
   assert.equal(again.takeover?.step, 30);
+});
+
+test('a run that began with the champion is gone on with, and forked, by the same pinned weights', async () => {
+  const begin = { weights: 'champion:pets', weightsSha256: '7'.repeat(64) };
+  const promotion = { model: 'pets', warmStart: 'champion' } as const;
+  await finishRun(store, 'warm', { model: begin, promotion });
+  for (const own of [{}, { model: { dropout: 0.1 } }]) {
+    const { config, takeover } = await resolve({ resumeFrom: 'warm', ...own });
+    assert.equal(takeover?.origin?.step, 10);
+    const { weights, weightsSha256 } = config.model;
+    assert.deepEqual({ weights, weightsSha256 }, begin);
+  }
 });
 
 test('what can not be gone on with is refused', async () => {

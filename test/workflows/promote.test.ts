@@ -3,13 +3,16 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { durable } from '../../activities/durable.ts';
 import type { GateInput } from '../../activities/evaluate-gate.ts';
 import type { FoundChampion } from '../../activities/find-champion.ts';
 import type { PromotionRequest } from '../../activities/promote-model.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import type { Gate } from '../../contract/gate.ts';
 import type { Champion } from '../../contract/models.ts';
 import type { NoChange, RunProgress } from '../../contract/progress.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
+import { digestOf } from '../../data/digest.ts';
 import {
   approvePromotionUpdate,
   progressQuery,
@@ -135,6 +138,46 @@ test("the champion predicts the run's own test images, at its own image size and
   assert.deepEqual(bases, [32, 64]);
   assert.deepEqual(predicted.at(-1), [64, { model: 'pets', digest: '3'.repeat(64) }]);
   assert.match((compared[0] as { predictions: string }).predictions, /^[0-9a-f]{64}$/);
+});
+
+test("what has gone bad at the gate is made anew: the data, the run's own predictions and the champion's", async () => {
+  const { activities } = registry(true, 3);
+  const made: string[] = [];
+  let tries = 0;
+  const { result } = await harness.run(
+    {
+      ...activities,
+      // All that was made is there.
+      openStage: async (stage) => ({
+        digest: digestOf(stage),
+        parts: 1,
+        samples: 60,
+        sealed: true,
+      }),
+      ingestDataset: async ({ verify }) => {
+        if (verify) made.push('dataset');
+        return { digest: '1'.repeat(64), classes: ['cat', 'dog'], samples: 100 };
+      },
+      async writeShard({ stage }) {
+        made.push(`${stage.side} ${stage.imageSize}`);
+      },
+      async predictShard({ stage }) {
+        made.push(`predictions ${stage.config.model.imageSize}`);
+      },
+      evaluateGate: (input) =>
+        durable(async () => {
+          tries += 1;
+          if (tries === 1) throw new NightshiftError('DamagedObject', 'a byte is another');
+          return activities.evaluateGate!(input);
+        }),
+    },
+    { training, promotion },
+  );
+  const [dataset, ...rest] = made;
+  assert.equal(dataset, 'dataset');
+  assert.deepEqual(rest.slice(0, 3).toSorted(), ['test 32', 'train 32', 'validation 32']);
+  assert.deepEqual(rest.slice(3), ['predictions 32', 'test 64', 'predictions 64']);
+  assert.equal(result.promotion?.status, 'promoted');
 });
 
 test('a champion of other classes is not asked to predict', async () => {

@@ -35,6 +35,17 @@ test('of a run that failed it is told which stage, and why', async () => {
   ]);
 });
 
+test('of a run whose configuration is refused it is told, too', async () => {
+  const calls: WebhookCall[] = [];
+  const callWebhook = async (call: WebhookCall) => void calls.push(call);
+  await assert.rejects(harness.run({ callWebhook }, { training: { epocs: 3 }, webhook }));
+  const [{ webhook: address, event }] = calls as [WebhookCall];
+  assert.equal(address, webhook);
+  assert.equal(event.event === 'failed' && event.stage, 'configure');
+  await assert.rejects(harness.run({ callWebhook }, { training, webhook: 'no address' }));
+  assert.equal(calls.length, 1);
+});
+
 test('a webhook that is not heard fails no run, and it is said', async () => {
   const callWebhook = async () => {
     throw ApplicationFailure.nonRetryable('answers 404', 'Unavailable');
