@@ -88,7 +88,8 @@ test('it is one run: by its id, in its record and its progress, and in the list 
   );
   const listed = (await runs.list(100)).filter((run) => run.id === id);
   assert.equal(listed.length, 1);
-  const nextBegan = Number(histories[1]!.events![0]!.eventTime!.seconds) * 1000;
+  const { seconds, nanos } = histories[1]!.events![0]!.eventTime!;
+  const nextBegan = Number(seconds) * 1000 + nanos! / 1e6;
   for (const seen of [listed[0]!, await runs.describe(id)]) {
     assert.ok(seen.startedAt >= startedAt && seen.startedAt < nextBegan, `${seen.startedAt}`);
   }
