@@ -22,7 +22,7 @@ const environmentSchema = z.object({
   /** 1: end at once when TensorFlow sees no GPU. */
   REQUIRE_GPU: z.enum(['0', '1']).default('0'),
   /** Of whom the end of a run with `webhook: worker` is told, and what calls are signed with. */
-  NIGHTSHIFT_WEBHOOK: z.url().optional(),
+  NIGHTSHIFT_WEBHOOK: z.url({ protocol: /^https?$/ }).optional(),
   NIGHTSHIFT_WEBHOOK_KEY: z.string().min(16).optional(),
   /** `json`: a line of JSON an entry, with run, step and attempt where they are known. */
   LOG_FORMAT: z.enum(['text', 'json']).default('text'),
@@ -49,6 +49,9 @@ export interface Settings {
   readonly metricsAddress: string | undefined;
 }
 
+/** Their values are shown to no one: an address may hold a secret too. */
+const secret: ReadonlySet<string> = new Set(['NIGHTSHIFT_WEBHOOK', 'NIGHTSHIFT_WEBHOOK_KEY']);
+
 /** Throws one line a wrong variable. */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const parsed = environmentSchema.safeParse(environment);
@@ -57,7 +60,9 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
       parsed.error.issues
         .map(({ path, message }) => {
           const name = String(path[0]);
-          return `${name}=${environment[name] ?? ''}: ${message}`;
+          return secret.has(name)
+            ? `${name}: ${message}`
+            : `${name}=${environment[name] ?? ''}: ${message}`;
         })
         .join('\n'),
     );

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { readSettings } from '../../workers/settings.ts';
 
 const textOf = (path: string): string =>
   readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -13,5 +14,23 @@ test('the README names each variable of our own that a worker reads', () => {
   assert.deepEqual(
     [...read].filter((name) => !readme.includes(name)),
     [],
+  );
+});
+
+test('a wrong variable is named with its value, unless that may be a secret', () => {
+  const wrong = {
+    REQUIRE_GPU: 'yes',
+    NIGHTSHIFT_WEBHOOK: 'ftp://pets.example/s3cret',
+    NIGHTSHIFT_WEBHOOK_KEY: 's3cret',
+  };
+  assert.throws(
+    () => readSettings(wrong),
+    ({ message }: Error) => {
+      assert.match(
+        message,
+        /^REQUIRE_GPU=yes: .*\nNIGHTSHIFT_WEBHOOK: .*\nNIGHTSHIFT_WEBHOOK_KEY: /,
+      );
+      return !message.includes('s3cret');
+    },
   );
 });
