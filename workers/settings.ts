@@ -2,6 +2,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { webhookAddressSchema } from '../contract/webhook.ts';
 
 const environmentSchema = z.object({
   /** The bucket that holds everything. Endpoint, region and credentials are the AWS SDK's own variables. */
@@ -22,7 +23,7 @@ const environmentSchema = z.object({
   /** 1: end at once when TensorFlow sees no GPU. */
   REQUIRE_GPU: z.enum(['0', '1']).default('0'),
   /** Of whom the end of a run with `webhook: worker` is told, and what calls are signed with. */
-  NIGHTSHIFT_WEBHOOK: z.url({ protocol: /^https?$/ }).optional(),
+  NIGHTSHIFT_WEBHOOK: webhookAddressSchema.optional(),
   NIGHTSHIFT_WEBHOOK_KEY: z.string().min(16).optional(),
   /** `json`: a line of JSON an entry, with run, step and attempt where they are known. */
   LOG_FORMAT: z.enum(['text', 'json']).default('text'),
