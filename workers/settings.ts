@@ -32,7 +32,11 @@ const environmentSchema = z.object({
     .string()
     .regex(/^(.+:)?\d+$|^$/, 'must be a port, such as 9464, or address:port')
     .optional(),
-  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  /** Empty: AWS's own. */
+  AWS_ENDPOINT_URL_S3: z
+    .url({ protocol: /^https?$/, error: 'must be an address, such as http://127.0.0.1:9000' })
+    .or(z.literal(''))
+    .optional(),
   AWS_REGION: z.string().default('us-east-1'),
 });
 
@@ -71,7 +75,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
   const values = parsed.data;
   return {
     bucket: values.NIGHTSHIFT_BUCKET,
-    endpoint: values.AWS_ENDPOINT_URL_S3,
+    endpoint: values.AWS_ENDPOINT_URL_S3 || undefined,
     region: values.AWS_REGION,
     stateDirectory: values.NIGHTSHIFT_STATE,
     cacheBytes: values.NIGHTSHIFT_CACHE_GIB * 2 ** 30,

@@ -34,3 +34,11 @@ test('a wrong variable is named with its value, unless that may be a secret', ()
     },
   );
 });
+
+test("the store's endpoint is an address, and AWS's own where the variable is empty", () => {
+  assert.equal(readSettings({ AWS_ENDPOINT_URL_S3: '' }).endpoint, undefined);
+  for (const wrong of ['127.0.0.1', 's3.pets.example:9000', 'ftp://pets.example']) {
+    const read = () => readSettings({ AWS_ENDPOINT_URL_S3: wrong });
+    assert.throws(read, new RegExp(`^Error: AWS_ENDPOINT_URL_S3=${wrong}: `));
+  }
+});
