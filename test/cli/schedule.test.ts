@@ -109,3 +109,17 @@ test('past days are made up for, as days of its zone', async (t) => {
   const [first] = (await schedules.describe('late')).runs;
   assert.equal(first!.run, 'late-2026-11-20T01:30:00Z');
 });
+
+test('the list passes over a schedule that is deleted while it is asked for', async (t) => {
+  await create(t, 'there');
+  t.mock.method(client.schedule, 'list', async function* () {
+    for (const scheduleId of ['gone', 'there']) {
+      yield { scheduleId, action: { workflowType: 'trainingPipeline' } };
+    }
+  });
+  const found = await schedules.list();
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ['there'],
+  );
+});
