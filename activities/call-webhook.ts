@@ -28,6 +28,7 @@ export async function callWebhook(
   const body = JSON.stringify({ version: 1, ...event });
   const timestamp = String(Math.floor(Date.now() / 1000));
   const signature = createHmac('sha256', settings.key).update(`${timestamp}.${body}`).digest('hex');
+  // Only the host is named, and no cause: an address may hold a secret.
   const { host } = new URL(address);
   let status: number;
   try {
@@ -39,12 +40,15 @@ export async function callWebhook(
         'nightshift-signature': `sha256=${signature}`,
       },
       body,
+      // What follows a redirect would be a GET without the event.
+      redirect: 'manual',
       signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
     }));
-  } catch (cause) {
-    throw new NightshiftError('Unavailable', `the webhook at ${host} does not answer`, { cause });
+  } catch (error) {
+    const { name, cause } = error as Error;
+    const why = (cause as NodeJS.ErrnoException | undefined)?.code ?? name;
+    throw new NightshiftError('Unavailable', `the webhook at ${host} does not answer: ${why}`);
   }
-  // Only the host: an address may hold a secret.
   if (status < 200 || status > 299) {
     throw new NightshiftError('Unavailable', `the webhook at ${host} answers ${status}`);
   }

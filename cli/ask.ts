@@ -21,6 +21,12 @@ export class ServerAway extends Error {
   }
 }
 
+export class NoSuchRun extends CommandError {
+  constructor(id: string) {
+    super(`There is no run '${id}' on this server; \`npx nightshift list\` shows those there are.`);
+  }
+}
+
 /** `id`: of the run that the question is about, for the sentence that says there is none. */
 export type Ask = <T>(id: string, question: () => Promise<T>, deadlineMs?: number) => Promise<T>;
 
@@ -52,9 +58,7 @@ const refusals = new Map([
 
 function asAnswer(error: unknown, id: string): Error {
   if (error instanceof WorkflowNotFoundError) {
-    return new CommandError(
-      `There is no run '${id}' on this server; \`npx nightshift list\` shows those there are.`,
-    );
+    return new NoSuchRun(id);
   }
   if (error instanceof WorkflowUpdateFailedError) {
     return new CommandError(`Run ${id} refuses: ${error.cause?.message ?? error.message}.`);

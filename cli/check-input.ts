@@ -13,7 +13,7 @@ export function checkInput(input: RunInput, file?: string): void {
   if (!('problems' in parsed)) return;
   throw new CommandError(
     [
-      `The configuration${file === undefined ? '' : ` of ${file}`} is not valid, so no run was started:`,
+      `The configuration${file === undefined ? '' : ` of ${file}`} is not valid, so nothing was started or scheduled:`,
       ...parsed.problems.map((problem) => `- ${problem}`),
       ...(file === undefined ? [] : [`Correct ${file}, or lay --set key=value over it.`]),
     ].join('\n'),

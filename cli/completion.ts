@@ -6,10 +6,18 @@ import { connect } from './connect.ts';
 
 /** Each asks with the words so far, of which the last is being typed; where nothing is offered, files are. */
 const scripts = {
+  // A candidate is data: compgen -W would run what it holds. And bash takes a colon for a word's end.
   bash: `_nightshift() {
-  local IFS=$'\\n'
-  local found=$(nightshift complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
-  COMPREPLY=($(compgen -W "$found" -- "\${COMP_WORDS[COMP_CWORD]}"))
+  local -a words
+  local line="\${COMP_LINE:0:COMP_POINT}" one
+  read -ra words <<<"$line"
+  [[ $line == *[[:space:]] ]] && words+=('')
+  local typed="\${words[-1]}" before=
+  [[ $COMP_WORDBREAKS == *:* ]] && before="\${typed%"\${typed##*:}"}"
+  COMPREPLY=()
+  while IFS= read -r one; do
+    [[ $one == "$typed"* ]] && COMPREPLY+=("$(printf %q "\${one#"$before"}")")
+  done < <(nightshift complete -- "\${words[@]:1}" 2>/dev/null)
 }
 complete -o default -F _nightshift nightshift`,
   zsh: `_nightshift() {

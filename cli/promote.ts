@@ -1,5 +1,6 @@
 /** `nightshift promote` and `nightshift rollback`: which version of a model counts, decided by a person. */
 import { hostname, userInfo } from 'node:os';
+import { NoSuchRun, orderDeadlineMs } from './ask.ts';
 import { CommandError, exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
@@ -30,8 +31,12 @@ export async function promote(
   const servers = await open(cli.root);
   try {
     const { runs, registry } = servers;
-    // What Temporal has lost, or has no worker for, the store may still have.
-    const progress = await runs.progress(run).catch(() => undefined);
+    // What Temporal has lost, or knows by its name only, the store may still have. Of anything else
+    // nobody can tell whether it awaits approval.
+    const progress = await runs.progress(run, orderDeadlineMs).catch((error: unknown) => {
+      if (error instanceof NoSuchRun) return undefined;
+      throw error;
+    });
     const promotion = progress?.promotion;
     const by = person();
     if (
@@ -49,9 +54,10 @@ export async function promote(
     }
     const name = model ?? promotion?.model;
     if (name === undefined) {
-      throw new CommandError(
-        `Run ${run} was not trained for a model: say which it is to be the champion of, with --model.`,
-      );
+      const found = progress
+        ? `Run ${run} was not trained for a model`
+        : `The Temporal server has no run of the name '${run}'`;
+      throw new CommandError(`${found}: say which it is to be the champion of, with --model.`);
     }
     const input = { model: name, run, by, ...(why !== undefined && { why }) };
     say(cli, await registry.promote(input), json);

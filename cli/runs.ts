@@ -84,7 +84,7 @@ export interface Runs {
   /** Throws `CommandError` when there is no such run; so do the calls below. */
   describe(id: string): Promise<RunDescription>;
   /** What the run says of itself; needs a worker, so it fails more often than the others. */
-  progress(id: string): Promise<RunProgress>;
+  progress(id: string, deadlineMs?: number): Promise<RunProgress>;
   /** What the run was started with. */
   input(id: string): Promise<RunInput>;
   /** How a closed run ended. */
@@ -142,7 +142,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
       return ask(id, order, orderDeadlineMs);
     },
     describe: (id) => look(id),
-    progress: (id) => ask(id, () => client.workflow.getHandle(id).query(progressQuery)),
+    progress: (id, deadlineMs) =>
+      ask(id, () => client.workflow.getHandle(id).query(progressQuery), deadlineMs),
     input: (id) =>
       ask(id, async () => {
         const execution = { workflowId: id };

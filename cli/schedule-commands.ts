@@ -5,6 +5,7 @@ import type { Cli, ExitCode } from './cli.ts';
 import { addInputOptions } from './input.ts';
 import { parseTimeOfDay } from './schedule.ts';
 import type { CreateOptions, ScheduleOrder } from './schedule.ts';
+import { parseZonedTime } from './zoned-time.ts';
 
 type Add = (parent: Command, signature: string, description: string, example: string) => Command;
 
@@ -62,8 +63,12 @@ export function addScheduleCommands(
     if (order === 'pause' || order === 'resume') command.option('--why <words>', 'for who looks');
     if (order === 'backfill') {
       command
-        .requiredOption('--from <time>', 'a day, or a time as in 2026-11-20T02:00', parseTime)
-        .option('--to <time>', 'likewise (default: now)', parseTime);
+        .requiredOption(
+          '--from <time>',
+          "a day, or a time as in 2026-11-20T02:00, in the schedule's time zone",
+          parseZonedTime,
+        )
+        .option('--to <time>', 'likewise, a day with its end (default: now)', parseZonedTime);
     }
     command.action(async (name: string, options: { readonly json?: boolean }) => {
       const { orderSchedule } = await import('./schedule.ts');
@@ -76,12 +81,4 @@ function parseMinutes(text: string): number {
   const minutes = Number(text);
   if (minutes >= 0 && minutes < 24 * 60) return minutes;
   throw new InvalidArgumentError('Expected minutes, from 0 to a day.');
-}
-
-function parseTime(text: string): Date {
-  const time = new Date(text);
-  if (Number.isFinite(time.getTime())) return time;
-  throw new InvalidArgumentError(
-    'Expected a day or a time, such as 2026-11-20 or 2026-11-20T02:00.',
-  );
 }

@@ -11,6 +11,7 @@ import { person } from './promote.ts';
 import type { Schedule, Schedules } from './schedules.ts';
 import { dayAndTime } from './view/format.ts';
 import { columns } from './view/table.ts';
+import { endIn, timeIn } from './zoned-time.ts';
 
 export interface TimeOfDay {
   readonly hour: number;
@@ -63,13 +64,14 @@ export function orderSchedule(
   name: string,
   options: {
     readonly why?: string;
-    readonly from?: Date;
-    readonly to?: Date;
+    /** In the schedule's time zone. */
+    readonly from?: string;
+    readonly to?: string;
     readonly json?: boolean;
   },
   open: typeof connect = connect,
 ): Promise<ExitCode> {
-  const { why = `${order}d by ${person()}`, from, to = new Date(), json = false } = options;
+  const { why = `${order}d by ${person()}`, from, to, json = false } = options;
   return withSchedules(cli, open, async (schedules) => {
     switch (order) {
       case 'pause':
@@ -81,9 +83,12 @@ export function orderSchedule(
       case 'trigger':
         await schedules.trigger(name);
         break;
-      case 'backfill':
-        await schedules.backfill(name, from!, to);
+      case 'backfill': {
+        const { timezone } = await schedules.describe(name);
+        const end = to === undefined ? new Date() : endIn(timezone, to);
+        await schedules.backfill(name, timeIn(timezone, from!), end);
         break;
+      }
       case 'delete':
         await schedules.delete(name);
         if (json) printJson(cli.out, { name, deleted: true });

@@ -71,6 +71,15 @@ export function schedulesOf(client: Client, closing: AbortSignal): Schedules {
   const handle = (name: string) => client.schedule.getHandle(name);
   const describe = (name: string): Promise<Schedule> =>
     order(name, async () => factsOf(await handle(name).describe()));
+  // Someone may delete one between the list's answer and its own.
+  const describeUnlessGone = async (name: string): Promise<Schedule | undefined> => {
+    try {
+      return factsOf(await handle(name).describe());
+    } catch (error) {
+      if (error instanceof ScheduleNotFoundError) return undefined;
+      throw error;
+    }
+  };
   return {
     create: ({ name, hour, minute, timezone, jitterMinutes, pauseOnFailure, input }) =>
       order(name, async () => {
@@ -105,7 +114,8 @@ export function schedulesOf(client: Client, closing: AbortSignal): Schedules {
         for await (const { scheduleId, action } of client.schedule.list()) {
           if (action?.workflowType === workflowType) names.push(scheduleId);
         }
-        return Promise.all(names.toSorted().map(describe));
+        const found = await Promise.all(names.toSorted().map(describeUnlessGone));
+        return found.filter((one) => one !== undefined);
       }),
     describe,
     pause: (name, why) => order(name, () => handle(name).pause(why)),

@@ -7,7 +7,7 @@ export async function openStoreOf(environment: NodeJS.ProcessEnv): Promise<Objec
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
   return openS3Store({
     bucket: environment['NIGHTSHIFT_BUCKET'] ?? 'nightshift',
-    endpoint: environment['AWS_ENDPOINT_URL_S3'],
+    endpoint: environment['AWS_ENDPOINT_URL_S3'] || undefined,
     region: environment['AWS_REGION'] ?? 'us-east-1',
     // Where the process's own environment is meant, the SDK finds its profiles and tokens too.
     ...(environment !== process.env &&

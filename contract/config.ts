@@ -1,6 +1,7 @@
 /** The configuration of a run: every knob, with its default, its unit and its meaning. An unknown key is an error. */
 import { z } from 'zod';
 import { modelNameSchema } from './model-name.ts';
+import { webhookAddressSchema } from './webhook.ts';
 
 const fraction = z.number().min(0).max(1);
 const positive = z.number().positive();
@@ -286,7 +287,7 @@ export const configSchema = z.strictObject({
   /** Promote the model once it is trained; without it, the run ends with its report. */
   promotion: promotionSchema.optional(),
   /** Tell this address of the run's end, signed; `worker`: the one that NIGHTSHIFT_WEBHOOK names. */
-  webhook: z.union([z.literal('worker'), z.url({ protocol: /^https?$/ })]).optional(),
+  webhook: z.union([z.literal('worker'), webhookAddressSchema]).optional(),
 });
 
 /** The configuration after `resolve-config`: no gap, every value checked. */

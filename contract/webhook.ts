@@ -1,5 +1,12 @@
 /** What a webhook is told at a run's end. */
+import { z } from 'zod';
 import type { NoChange, RunResult, StageName } from './progress.ts';
+
+/** Credentials in it would be shown with it, and `fetch` takes none. */
+export const webhookAddressSchema = z.url({ protocol: /^https?$/ }).refine((address) => {
+  const { username, password } = new URL(address);
+  return username === '' && password === '';
+}, 'must name no user and no password');
 
 export type WebhookEvent = {
   readonly run: string;

@@ -2,6 +2,7 @@
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { webhookAddressSchema } from '../contract/webhook.ts';
 
 const environmentSchema = z.object({
   /** The bucket that holds everything. Endpoint, region and credentials are the AWS SDK's own variables. */
@@ -22,7 +23,7 @@ const environmentSchema = z.object({
   /** 1: end at once when TensorFlow sees no GPU. */
   REQUIRE_GPU: z.enum(['0', '1']).default('0'),
   /** Of whom the end of a run with `webhook: worker` is told, and what calls are signed with. */
-  NIGHTSHIFT_WEBHOOK: z.url().optional(),
+  NIGHTSHIFT_WEBHOOK: webhookAddressSchema.optional(),
   NIGHTSHIFT_WEBHOOK_KEY: z.string().min(16).optional(),
   /** `json`: a line of JSON an entry, with run, step and attempt where they are known. */
   LOG_FORMAT: z.enum(['text', 'json']).default('text'),
@@ -31,7 +32,11 @@ const environmentSchema = z.object({
     .string()
     .regex(/^(.+:)?\d+$|^$/, 'must be a port, such as 9464, or address:port')
     .optional(),
-  AWS_ENDPOINT_URL_S3: z.string().optional(),
+  /** Empty: AWS's own. */
+  AWS_ENDPOINT_URL_S3: z
+    .url({ protocol: /^https?$/, error: 'must be an address, such as http://127.0.0.1:9000' })
+    .or(z.literal(''))
+    .optional(),
   AWS_REGION: z.string().default('us-east-1'),
 });
 
@@ -49,6 +54,9 @@ export interface Settings {
   readonly metricsAddress: string | undefined;
 }
 
+/** Their values are shown to no one: an address may hold a secret too. */
+const secret: ReadonlySet<string> = new Set(['NIGHTSHIFT_WEBHOOK', 'NIGHTSHIFT_WEBHOOK_KEY']);
+
 /** Throws one line a wrong variable. */
 export function readSettings(environment: NodeJS.ProcessEnv = process.env): Settings {
   const parsed = environmentSchema.safeParse(environment);
@@ -57,7 +65,9 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
       parsed.error.issues
         .map(({ path, message }) => {
           const name = String(path[0]);
-          return `${name}=${environment[name] ?? ''}: ${message}`;
+          return secret.has(name)
+            ? `${name}: ${message}`
+            : `${name}=${environment[name] ?? ''}: ${message}`;
         })
         .join('\n'),
     );
@@ -65,7 +75,7 @@ export function readSettings(environment: NodeJS.ProcessEnv = process.env): Sett
   const values = parsed.data;
   return {
     bucket: values.NIGHTSHIFT_BUCKET,
-    endpoint: values.AWS_ENDPOINT_URL_S3,
+    endpoint: values.AWS_ENDPOINT_URL_S3 || undefined,
     region: values.AWS_REGION,
     stateDirectory: values.NIGHTSHIFT_STATE,
     cacheBytes: values.NIGHTSHIFT_CACHE_GIB * 2 ** 30,

@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, beforeEach, test } from 'node:test';
 import { callWebhook } from '../../activities/call-webhook.ts';
+import { webhookAddressSchema } from '../../contract/webhook.ts';
 import { testStep } from '../support/data-services.ts';
 
 const key = 'a key of enough length';
@@ -20,7 +21,7 @@ let heard: { headers: IncomingHttpHeaders; body: string }[];
 before(async () => {
   const hear = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     heard.push({ headers: request.headers, body: await text(request) });
-    response.writeHead(status).end();
+    response.writeHead(status, { location: '/elsewhere' }).end();
   };
   server = createServer((request, response) => void hear(request, response));
   server.listen(0, '127.0.0.1');
@@ -57,7 +58,26 @@ test('an answer that is none is tried again, and names no secret', async () => {
     assert.match(message, /^the webhook at 127\.0\.0\.1:\d+ answers 500$/);
     return name === 'Unavailable';
   });
-  await assert.rejects(call('http://127.0.0.1:1/'), { name: 'Unavailable' });
+});
+
+test('a redirect is not followed: what comes after would not hold the event', async () => {
+  status = 301;
+  await assert.rejects(call(address), { name: 'Unavailable', message: /answers 301$/ });
+  assert.equal(heard.length, 1);
+});
+
+test('of a call that fails only the host and the code are passed on', async () => {
+  await assert.rejects(call('http://127.0.0.1:1/?token=secret'), (error: Error) => {
+    assert.match(error.message, /^the webhook at 127\.0\.0\.1:1 does not answer: \w+( \w+)*$/);
+    return error.name === 'Unavailable' && error.cause === undefined;
+  });
+});
+
+test('an address with a user or a password is none', () => {
+  for (const user of ['ada', 'ada:secret', ':secret']) {
+    const { error } = webhookAddressSchema.safeParse(`https://${user}@pets.example/hook`);
+    assert.match(error!.message, /must name no user and no password/);
+  }
 });
 
 test('without a key or an address nothing is called, and the variable is named', async () => {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Command } from 'commander';
 import { addCommands } from '../../cli/commands.ts';
-import { complete } from '../../cli/completion.ts';
+import { complete, completion } from '../../cli/completion.ts';
 import { main } from '../../cli/main.ts';
 import { fakeRuns, fakeStack, openClone, progressAt } from './support.ts';
 
@@ -55,9 +55,9 @@ const questions = {
   bash: [
     '-c',
     `eval "$(nightshift completion bash)"
-     ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _nightshift; echo "\${COMPREPLY[@]}"; }
-     ask nightshift comp
-     ask nightshift train --preset a`,
+     ask() { COMP_LINE=$1; COMP_POINT=\${#1}; _nightshift; echo "\${COMPREPLY[@]}"; }
+     ask 'nightshift comp'
+     ask 'nightshift train --preset a'`,
   ],
   fish: [
     '-c',
@@ -85,3 +85,14 @@ for (const [shell, question] of Object.entries(questions)) {
     assert.equal(told, 'completion\narticle\n');
   });
 }
+
+test('bash runs nothing that a run is called, and goes on after a colon', async (t) => {
+  const { cli, out } = await openClone(t);
+  completion(cli, 'bash', {});
+  const script = `${out.text()}
+    nightshift() { printf '%s\\n' 'night:$(echo run)' night:2 'other'; }
+    ask() { COMP_LINE=$1; COMP_POINT=\${#1}; _nightshift; printf '%s\\n' "\${COMPREPLY[@]}"; }
+    ask 'nightshift status night:'
+    ask 'nightshift status o'`;
+  assert.equal(execFileSync('bash', ['-c', script]).toString(), '\\$\\(echo\\ run\\)\n2\nother\n');
+});

@@ -80,7 +80,7 @@ test('a wrong key of a file is named with the file, and starts no run', async (t
   const open = () => Promise.resolve(fakeStack(cli.root, runs));
   await assert.rejects(train(cli, { config: 'settings/a.yaml' }, open), {
     message: [
-      'The configuration of settings/a.yaml is not valid, so no run was started:',
+      'The configuration of settings/a.yaml is not valid, so nothing was started or scheduled:',
       '- training.epochs: 0: Too small: expected number to be >0',
       '- training.epocs: 3: there is no such key; contract/config.ts has those there are',
       'Correct settings/a.yaml, or lay --set key=value over it.',

@@ -134,3 +134,15 @@ test('what is wrong is said with the remedy, and ends with 2', async (t) => {
   await refused((cli, open) => rollback(cli, 'pets', {}, open), /it has no champion/);
   await refused((cli, open) => models(cli, 'pets', {}, open), /has no model 'pets'/);
 });
+
+test('while no one can tell whether a run awaits approval nothing is promoted', async (t) => {
+  const { cli } = await openClone(t);
+  const progress = progressAt('promote');
+  const runs = fakeRuns({ progress, away: true, historyLength: 0 });
+  const open = async () => fakeStack(cli.root, runs, { registry });
+  await finishRun(store, 'run-a');
+  await assert.rejects(promote(cli, 'run-a', { model: 'pets' }, open), { name: 'ServerAway' });
+  runs.state.away = false;
+  const unknown = promote(cli, 'run-a', {}, open);
+  await assert.rejects(unknown, /has no run of the name 'run-a': say which .* with --model/);
+});

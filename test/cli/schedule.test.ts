@@ -102,11 +102,24 @@ test('a run is started now, and the one after is left out while it is under way'
   assert.equal((await schedules.describe('now')).runs.length, 1);
 });
 
-test('past days are made up for, one after the other', async (t) => {
-  await create(t, 'late', { timezone: 'UTC' });
-  const day = (date: number) => new Date(Date.UTC(2026, 10, date));
-  await order(t, 'backfill', 'late', { from: day(20), to: day(22) });
+test('past days are made up for, as days of its zone', async (t) => {
+  await create(t, 'late');
+  await order(t, 'backfill', 'late', { from: '2026-11-20T02:00', to: '2026-11-20' });
   await until(async () => (await schedules.describe('late')).runs.length === 1);
   const [first] = (await schedules.describe('late')).runs;
-  assert.equal(first!.run, 'late-2026-11-20T02:30:00Z');
+  assert.equal(first!.run, 'late-2026-11-20T01:30:00Z');
+});
+
+test('the list passes over a schedule that is deleted while it is asked for', async (t) => {
+  await create(t, 'there');
+  t.mock.method(client.schedule, 'list', async function* () {
+    for (const scheduleId of ['gone', 'there']) {
+      yield { scheduleId, action: { workflowType: 'trainingPipeline' } };
+    }
+  });
+  const found = await schedules.list();
+  assert.deepEqual(
+    found.map(({ name }) => name),
+    ['there'],
+  );
 });

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import picocolors from 'picocolors';
-import { ServerAway } from '../../cli/ask.ts';
-import { CommandError } from '../../cli/cli.ts';
+import { NoSuchRun, ServerAway } from '../../cli/ask.ts';
 import type { Cli } from '../../cli/cli.ts';
 import type { RunInput } from '../../cli/input.ts';
 import type { Outcome, RunDescription, Runs } from '../../cli/runs.ts';
@@ -117,9 +116,7 @@ export interface FakeRuns extends Runs {
 export function fakeRuns(state: FakeRuns['state']): FakeRuns {
   const find = <T>(id: string, answer: () => T): Promise<T> => {
     if (runs.state.away) return Promise.reject(new ServerAway('gone'));
-    return runs.started.has(id)
-      ? Promise.resolve(answer())
-      : Promise.reject(new CommandError(`There is no run '${id}'`));
+    return runs.started.has(id) ? Promise.resolve(answer()) : Promise.reject(new NoSuchRun(id));
   };
   const describe = (id: string): RunDescription => ({
     id,
