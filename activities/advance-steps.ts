@@ -57,6 +57,11 @@ export async function advanceSteps(
     for (const most of [mostWaitingUploads, 0]) {
       if (from >= durableStep(from) + mostLost) await uploads.settled(run, most);
     }
+    // None was saved on the way here: between two pieces the steps that are become others.
+    if (from >= durableStep(from) + mostLost) {
+      await saveHeldState(services, input, trainer);
+      await uploads.settled(run);
+    }
     const waited = (performance.now() - waitingAt) / 1000;
     if (step.signal.aborted) return saveHeldState(services, input, trainer);
     const to = Math.min(toStep, Math.max(from + 1, durableStep(from) + mostLost));

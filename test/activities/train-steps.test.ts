@@ -24,6 +24,7 @@ import { openCache } from '../../storage/cache.ts';
 import { commitManifest, readManifest } from '../../storage/commit.ts';
 import { openMemoryStore } from '../../storage/memory.ts';
 import type { ObjectStore } from '../../storage/store.ts';
+import { openSegments } from '../support/segments.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
 import type { FakeTrainer } from './fake-trainer.ts';
@@ -173,6 +174,22 @@ test('training runs no further ahead of the store than an interval, and waits th
   assert.equal(trainer.state, 10);
   release();
   assert.equal((await run).step, 20);
+});
+
+test('no more than an interval goes by without a saved state where uploads become faster meanwhile', async () => {
+  const segments = await openSegments(store, { validateEverySteps: 20, checkpointEverySteps: 9 });
+  const worker = await segments.newWorker();
+  // Each fifth step first, then each ninth: none of these is from 10 to 17.
+  const uploads = {
+    ...worker.uploads,
+    get seconds() {
+      return worker.trainer.state < 9 ? undefined : 0;
+    },
+  };
+  await segments.run({ ...worker, uploads }, 0, 20);
+  assert.ok(await segments.state(5));
+  assert.ok(await segments.state(14));
+  await segments.remove();
 });
 
 test('one that is stopped while it waits for the store has its state saved', async () => {
@@ -333,6 +350,7 @@ test('a loss that is no number ends the segment, and the newest checkpoint is na
 test('weights whose loss is no number are not the checkpoint to go on from, though stored', async () => {
   await segment(0, 10);
   await services.uploads.settled(inputs.run);
+  trainer.die();
   services = await newWorker();
   trainer.divergeAfter(15);
   await assert.rejects(segment(10, 20), {
