@@ -48,11 +48,11 @@ export async function trainSteps(
       services.metrics.idle();
       if (step.signal.aborted) {
         try {
+          // Paused or cancelled, the run may not come back for days. Leaves the state it holds.
+          await services.trainer.close();
+        } finally {
           // This worker may be about to end, and what it saved with it.
           await services.uploads.settled(inputs.run);
-        } finally {
-          // Paused or cancelled, the run may not come back for days.
-          await services.trainer.close();
         }
       }
     }
@@ -108,6 +108,8 @@ async function trainSegment(
   const begin = await resumeState(services, input, step, trainer);
   const loadSeconds = secondsSince(loadingAt);
   await refuseOtherNumerics(uploads, input, trainer, begin.step);
+  // From here on what it holds is of this segment's decisions.
+  trainer.leave = () => saveHeldState(services, input, trainer);
   if (!begin.warm && Math.max(begin.step, input.seenStep) > 0) {
     metrics.resumed(Math.max(0, input.seenStep - begin.step));
   }
@@ -163,7 +165,6 @@ async function trainSegment(
   const isAskedAgain = input.reachedStep === toStep;
   if (isAskedAgain) await saveHeldState(services, input, trainer);
   if (total.step === plan.steps || isAskedAgain) await uploads.settled(run);
-  trainer.leave = () => saveHeldState(services, input, trainer);
   const durable = durableOf(uploads, input, begin, total.step);
   return {
     ...total,

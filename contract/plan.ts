@@ -33,11 +33,14 @@ export function planShards(
 }
 
 /** So many activities make a stage at most: enough for dozens of workers, few enough for a history. */
-const mostPages = 64;
+export const mostPages = 64;
 
-/** The parts of a stage as activities make them: each by one, or so many by each that no stage has more. */
-export function partPages(parts: number): { readonly part: number; readonly parts: number }[] {
-  const pages = Math.min(parts, mostPages);
+/** The parts of a stage as activities make them: each by one, or so many by each that no stage has more of them than `most`. */
+export function partPages(
+  parts: number,
+  most: number = mostPages,
+): { readonly part: number; readonly parts: number }[] {
+  const pages = Math.min(parts, most);
   return Array.from({ length: pages }, (_, page) => {
     const part = Math.floor((page * parts) / pages);
     return { part, parts: Math.floor(((page + 1) * parts) / pages) - part };

@@ -29,6 +29,8 @@ export interface Speed {
 }
 
 export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'resumedAt'> {
+  /** The newest step whose state was known to be in the store. */
+  readonly durableStep: number;
   /** Of the segments so far. */
   readonly total: Readonly<Record<'images' | 'seconds' | 'busySeconds', number>>;
   /** When training began, in epoch milliseconds. */
@@ -39,6 +41,7 @@ export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'resumed
 export const headwayAtStart = (takeover: Takeover | undefined): CarriedHeadway => ({
   step: takeover?.step ?? 0,
   last: takeover?.origin ?? null,
+  durableStep: takeover?.step ?? 0,
   resumedAt: [],
   total: { images: 0, seconds: 0, busySeconds: 0 },
   startedAt: Date.now(),
@@ -53,7 +56,7 @@ export function openHeadway(
   progress: Progress,
 ): Headway {
   const { startedAt } = begin;
-  let { step, last } = begin;
+  let { step, last, durableStep } = begin;
   const resumedAt = [...begin.resumedAt];
   const total = { ...begin.total };
   progress.training((before) => ({
@@ -77,7 +80,7 @@ export function openHeadway(
       const { loadedStep } = segment;
       // A first segment may load the state of its own step, and nothing has been lost by that.
       if (loadedStep !== null && (disturbed || loadedStep < step)) resumedAt.push(loadedStep);
-      ({ step, checkpoint: last } = segment);
+      ({ step, checkpoint: last, durableStep } = segment);
       total.images += segment.images;
       total.seconds += segment.seconds;
       total.busySeconds += segment.busySeconds;
@@ -91,13 +94,13 @@ export function openHeadway(
         }),
         validations: course.validations,
         best: course.best()[0],
-        durableStep: segment.durableStep,
+        durableStep,
         ...(segment.durableAt !== null && { durableAt: segment.durableAt }),
         resumes: resumedAt.length,
       }));
     },
     get carried() {
-      return { step, last, resumedAt, total, startedAt };
+      return { step, last, durableStep, resumedAt, total, startedAt };
     },
     goOnFrom: (from) => void (step = from),
     speed: (pausedMs) => ({

@@ -1,4 +1,5 @@
 /** Shards: the base sets once, and each epoch's augmented set, made one epoch ahead of the trainer. */
+import { patched } from '@temporalio/workflow';
 import type { ActivityFunctionWithOptions } from '@temporalio/workflow';
 import type { Config } from '../contract/config.ts';
 import { sides } from '../contract/manifests.ts';
@@ -11,7 +12,7 @@ import type {
   PartedStage,
   TrainingInputs,
 } from '../contract/stages.ts';
-import { partPages } from '../contract/plan.ts';
+import { mostPages, partPages } from '../contract/plan.ts';
 import { inWindow } from '../contract/window.ts';
 import { data } from './activities.ts';
 import type { Advance } from './progress.ts';
@@ -81,7 +82,9 @@ export async function makeParts<Stage extends PartedStage>(
 ): Promise<void> {
   const { digest, parts, sealed } = opened;
   if (sealed) return;
-  await inWindow(partPages(parts), pagesAtOnce, async ({ part, parts: count }) => {
+  // A run from before there were pages has an activity for each part in its history.
+  const most = parts <= mostPages || patched('part-pages') ? mostPages : parts;
+  await inWindow(partPages(parts, most), pagesAtOnce, async ({ part, parts: count }) => {
     const last = count === 1 ? '' : ` to ${part + count}`;
     const summary = `${name} ${part + 1}${last}/${parts}`;
     const page = { stage, digest, part, ...(count > 1 && { parts: count }) };

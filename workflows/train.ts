@@ -1,5 +1,5 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
-import { ApplicationFailure } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
@@ -82,7 +82,12 @@ export async function train(
     headway.step === plan.steps && headway.last?.step === headway.step && !isUnvalidated();
 
   const goOnInNextIfLong = async (): Promise<void> => {
-    const isQuiet = (): boolean => epochs.isIdle && !setbacks.areUnderWay && steering.isQuiet;
+    // A cancellation is not carried on: what comes next hands back and ends the run.
+    const isQuiet = (): boolean =>
+      epochs.isIdle &&
+      !setbacks.areUnderWay &&
+      steering.isQuiet &&
+      !CancellationScope.current().consideredCancelled;
     if (!isHistoryLong()) return;
     const { epoch, sampleInEpoch } = position(plan, headway.step);
     // An epoch's end waits for the next one's shards in any case.
@@ -98,7 +103,7 @@ export async function train(
     });
   };
 
-  await milestones.keep(course, headway.step, headway.step);
+  await milestones.keep(course, headway.step, carried.headway.durableStep);
   while (!isDone()) {
     const { step } = headway;
     await orHandBack(segments, step, goOnInNextIfLong);

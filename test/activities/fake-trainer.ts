@@ -170,7 +170,10 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       }
     },
     useWarm: (_, work) => work(trainer),
-    close: async () => undefined,
+    async close() {
+      await trainer.leave?.();
+      trainer.leave = undefined;
+    },
   };
 }
 

@@ -16,7 +16,7 @@ import { stageManifestKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
 import type { Validation } from '../../contract/progress.ts';
 import { augmentedShards } from '../../contract/stages.ts';
-import type { Segment } from '../../contract/stages.ts';
+import type { Segment, TrainingInputs } from '../../contract/stages.ts';
 import type { Decision } from '../../contract/timeline.ts';
 import { bundleFiles } from '../../model/checkpoint-files.ts';
 import { checkpointAt, manifestKeyOf } from '../../model/checkpoint.ts';
@@ -96,20 +96,24 @@ function segment(
   reachedStep: number,
   toStep: number,
   options: {
+    of?: TrainingInputs;
     timeline?: Decision[];
     validations?: Validation[];
     signal?: AbortSignal;
     onReport?: (beat: unknown) => void;
   } = {},
 ): Promise<Segment> {
-  const { timeline = fromStart, validations = [] } = options;
+  const { of = inputs, timeline = fromStart, validations = [] } = options;
   const { signal = new AbortController().signal } = options;
   const step = { signal, attempt: randomUUID(), report: options.onReport ?? (() => undefined) };
   // The activity's log needs a context to write to.
   return new MockActivityEnvironment().run(
     trainSteps,
     services,
-    { inputs, timeline, validations, best: [], reachedStep, seenStep: reachedStep, toStep },
+    {
+      ...{ inputs: of, timeline, validations, best: [] },
+      ...{ reachedStep, seenStep: reachedStep, toStep },
+    },
     step,
   );
 }
@@ -190,6 +194,23 @@ test('no more than an interval goes by without a saved state where uploads becom
   assert.ok(await segments.state(5));
   assert.ok(await segments.state(14));
   await segments.remove();
+});
+
+test('what is stopped in its validation is stored, under the decisions it was trained by', async () => {
+  const { checkpointEverySteps: _, ...training } = inputs.config.training;
+  const of = { ...inputs, config: { ...inputs.config, training } };
+  const timeline = [...fromStart, { fromStep: 10, learningRate: 0.0001 }];
+  const stop = new AbortController();
+  const onReport = (beat: unknown): void => {
+    if ((beat as { phase: string }).phase !== 'validating') return;
+    stop.abort();
+    throw new Error('paused');
+  };
+  await segment(0, 10, { of });
+  await assert.rejects(segment(10, 20, { of, timeline, signal: stop.signal, onReport }), /paused/);
+  const isThere = async (by: Decision[]): Promise<boolean> =>
+    (await store.head(manifestKeyOf(checkpointAt(of, by, 20)))) !== undefined;
+  assert.deepEqual([await isThere(timeline), await isThere(fromStart)], [true, false]);
 });
 
 test('one that is stopped while it waits for the store has its state saved', async () => {
