@@ -198,7 +198,8 @@ test('no more than an interval goes by without a saved state where uploads becom
 
 test('what is stopped in its validation is stored, under the decisions it was trained by', async () => {
   const { checkpointEverySteps: _, ...training } = inputs.config.training;
-  const of = { ...inputs, config: { ...inputs.config, training } };
+  const often = { ...training, validateEverySteps: 5 };
+  const of = { ...inputs, config: { ...inputs.config, training: often } };
   const timeline = [...fromStart, { fromStep: 10, learningRate: 0.0001 }];
   const stop = new AbortController();
   const onReport = (beat: unknown): void => {
@@ -207,9 +208,9 @@ test('what is stopped in its validation is stored, under the decisions it was tr
     throw new Error('paused');
   };
   await segment(0, 10, { of });
-  await assert.rejects(segment(10, 20, { of, timeline, signal: stop.signal, onReport }), /paused/);
+  await assert.rejects(segment(10, 15, { of, timeline, signal: stop.signal, onReport }), /paused/);
   const isThere = async (by: Decision[]): Promise<boolean> =>
-    (await store.head(manifestKeyOf(checkpointAt(of, by, 20)))) !== undefined;
+    (await store.head(manifestKeyOf(checkpointAt(of, by, 15)))) !== undefined;
   assert.deepEqual([await isThere(timeline), await isThere(fromStart)], [true, false]);
 });
 
