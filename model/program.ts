@@ -23,7 +23,7 @@ import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
 import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
-import { assign, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
+import { assign, copied, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { drawMixing } from '../data/mixing.ts';
 import type { MixingSettings } from '../data/mixing.ts';
@@ -172,7 +172,7 @@ export function openProgram(spec: ProgramSpec): Program {
     target,
     value: graph.placeholder(`${target.name}/given`, 'float32', target.shape),
   }));
-  const begun = given.map(({ target, value }) => assign(graph, target, value));
+  const begun = given.map(({ target, value }) => assign(graph, target, copied(graph, value)));
   const assigned = graph.after(zero, begun, 'assigned');
 
   const graphDigest = digestOfGraph(graph);

@@ -68,6 +68,14 @@ export function assign(
   return addTarget(graph, 'AssignVariableOp', [handle, value], attributes, `${name}/assign`, after);
 }
 
+/**
+ * The same values in memory of TensorFlow's own: what is fed lies in JavaScript's, and a variable
+ * that kept it would let go of it on TensorFlow's threads, where Node's heap may not be touched.
+ */
+export function copied(graph: Graph, fed: Tensor): Tensor {
+  return graph.addOne('DeepCopy', [fed], { T: { type: fed.dtype } }, fed);
+}
+
 /** Adds to the variable; returns the node to run. */
 export function assignAdd(graph: Graph, { handle, name }: Variable, value: Tensor): string {
   const attributes = { dtype: { type: 'float32' } } as const;
