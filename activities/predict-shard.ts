@@ -58,6 +58,6 @@ async function loadWeights(
   await trainer.leave?.();
   trainer.leave = undefined;
   const prefix = await weights.fetch(directory, { signal });
-  await trainer.client.ask({ type: 'load', source: { kind: 'checkpoint', prefix } });
+  await trainer.client.ask({ type: 'load', source: { kind: 'weights', prefix } });
   trainer.stateKey = stateKey;
 }

@@ -23,7 +23,7 @@ import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
 import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
-import { assign, copied, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
+import { assign, copied, empty, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { drawMixing } from '../data/mixing.ts';
 import type { MixingSettings } from '../data/mixing.ts';
@@ -98,6 +98,8 @@ export interface Program {
   /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
   save(prefix: string): void;
   restore(prefix: string): void;
+  /** As `restore`, but of what evaluation reads alone: the optimizer begins anew. */
+  restoreWeights(prefix: string): void;
   /** The values of variables and slots, in one call; for tests and tools. */
   read(names: readonly string[]): Float32Array[];
   close(): void;
@@ -122,6 +124,7 @@ export function openProgram(spec: ProgramSpec): Program {
   const share = graph.placeholder('share', 'float32', []);
   const dropoutSeed = graph.placeholder('dropout_seed', 'int32', [2]);
   const seed = graph.placeholder('seed', 'int32', []);
+  const zero = graph.placeholder('zero', 'float32', []);
   const prefix = graph.placeholder('prefix', 'string', []);
 
   const variables: NetworkVariables = new Map();
@@ -142,7 +145,7 @@ export function openProgram(spec: ProgramSpec): Program {
     mixed ? mixed.targets(targets) : targets,
     training.updates,
     [...variables.values()],
-    { learningRate, step: stepNumber, share },
+    { learningRate, step: stepNumber, share, zero },
     spec.step,
   );
   const valueOf = (one: Variable): Tensor => (step.averages.get(one.name) ?? one).value;
@@ -157,23 +160,29 @@ export function openProgram(spec: ProgramSpec): Program {
     argMax(graph, logits),
   ];
 
-  const zero = graph.constant({ dtype: 'int32', shape: [], values: [0] });
-  const kept: Variable[] = [...variables.values(), ...step.slots];
+  const averages = [...step.averages.values()];
+  const weights: Variable[] = [...variables.values(), ...averages];
+  const kept = [...weights, ...step.slots];
   const all = [...kept, ...step.scratch];
-  const begin = initializeAll(graph, all, seed, hashName);
-  const initialized = graph.after(seed, begin, 'initialize');
+  const emptied = (targets: readonly Variable[]): string[] =>
+    targets.map((target) => empty(graph, target, zero));
+  const begin = initializeAll(graph, [...variables.values()], seed, hashName);
+  const initialized = graph.after(seed, [...begin, ...emptied(averages)], 'initialize');
+  const slotsEmptied = graph.after(zero, emptied(step.slots), 'slots_emptied');
+  const scratchEmptied = graph.after(zero, emptied(step.scratch), 'scratch_emptied');
   const saved = graph.after(prefix, [saveAll(graph, kept, prefix)], 'saved');
-  const forgotten = initializeAll(graph, step.scratch, zero, hashName);
-  const taken = [...restoreAll(graph, kept, prefix), ...forgotten];
-  const restored = graph.after(prefix, taken, 'restored');
-  const refolded = graph.after(zero, folded.updates, 'folded');
+  const restored = graph.after(prefix, restoreAll(graph, kept, prefix), 'restored');
+  const weightsTaken = restoreAll(graph, weights, prefix);
+  const weightsRestored = graph.after(prefix, weightsTaken, 'weights_restored');
+  const done = graph.constant({ dtype: 'int32', shape: [], values: [0] });
+  const refolded = graph.after(done, folded.updates, 'folded');
 
   const given = (spec.pretrained ? [...variables.values()] : []).map((target) => ({
     target,
     value: graph.placeholder(`${target.name}/given`, 'float32', target.shape),
   }));
   const begun = given.map(({ target, value }) => assign(graph, target, copied(graph, value)));
-  const assigned = graph.after(zero, begun, 'assigned');
+  const assigned = graph.after(done, begun, 'assigned');
 
   const graphDigest = digestOfGraph(graph);
   const session = openSession(graph);
@@ -210,6 +219,21 @@ export function openProgram(spec: ProgramSpec): Program {
     isFolded = 'nothing';
   };
 
+  /** What of the optimizer's state is there: predictions need none of it, and it is as large as the weights. */
+  let optimizer: 'nothing' | 'slots' | 'all' = 'nothing';
+  const fedZero = feedScalar(zero, 0);
+  const needSlots = (): void => {
+    if (optimizer !== 'nothing') return;
+    session.run([fedZero], [slotsEmptied]);
+    optimizer = 'slots';
+  };
+  const needOptimizer = (): void => {
+    needSlots();
+    if (optimizer === 'all') return;
+    session.run([fedZero], [scratchEmptied]);
+    optimizer = 'all';
+  };
+
   return {
     graphDigest,
     featureGraphDigest,
@@ -219,6 +243,7 @@ export function openProgram(spec: ProgramSpec): Program {
     train(batch, { learningRate: rate, step: number, seed: runSeed }) {
       if (isFolded === 'nothing' && trainsOnFolded && 'images' in batch) refold();
       if (isFolded === 'all') isFolded = 'frozen';
+      needOptimizer();
       const common = [feedScalar(learningRate, rate), feedScalar(stepNumber, number + 1)];
       let mean = 0;
       for (const [index, part] of partsOf(batch, microBatchSize).entries()) {
@@ -238,7 +263,7 @@ export function openProgram(spec: ProgramSpec): Program {
         );
         mean += loss![0]! * portion;
       }
-      if (step.apply) session.run(common, [step.apply]);
+      if (step.apply) session.run([...common, fedZero], [step.apply]);
       return mean;
     },
     evaluate(batch) {
@@ -262,7 +287,8 @@ export function openProgram(spec: ProgramSpec): Program {
     },
     initialize(value) {
       const data = Int32Array.of(value);
-      changing([[seed, { dtype: 'int32', shape: [], data }]], initialized);
+      changing([[seed, { dtype: 'int32', shape: [], data }], fedZero], initialized);
+      optimizer = 'nothing';
     },
     assign(values) {
       const kept = given.filter(({ target }) => !values.has(target.name));
@@ -275,8 +301,18 @@ export function openProgram(spec: ProgramSpec): Program {
       });
       changing(feeds, assigned);
     },
-    save: (path) => void session.run([feedPath(path)], [saved]),
-    restore: (path) => changing([feedPath(path)], restored),
+    save(path) {
+      needSlots();
+      session.run([feedPath(path)], [saved]);
+    },
+    restore(path) {
+      changing([feedPath(path)], restored);
+      optimizer = 'slots';
+    },
+    restoreWeights(path) {
+      changing([feedPath(path)], weightsRestored);
+      optimizer = 'nothing';
+    },
     read(names) {
       const found = names.map((name) => {
         const variable = all.find((one) => one.name === name);

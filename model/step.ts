@@ -7,7 +7,7 @@ import { binary } from './graph/ops/elementwise.ts';
 import { clipByGlobalNorm, decayWeights, update } from './graph/optimizers.ts';
 import type { Scratch, StepInputs, Update } from './graph/optimizers.ts';
 import type { Tensor } from './graph/tensor.ts';
-import { assign, assignAdd, readAfter, variable, zeros } from './graph/variables.ts';
+import { assign, assignAdd, empty, readAfter, variable, zeros } from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import type { NetworkVariable } from './layers.ts';
 
@@ -27,17 +27,19 @@ export interface TrainingStep {
   readonly loss: Tensor;
   /** Takes the step with the gradients that were added up; undefined without micro-batches. */
   readonly apply: Tensor | undefined;
-  /** State that the next step needs. */
+  /** What the optimizer keeps from step to step: zeros before the first one. */
   readonly slots: readonly Variable[];
   /** State that is empty between two steps. */
   readonly scratch: readonly Variable[];
-  /** Moving averages by the names of their variables. */
+  /** Moving averages by the names of their variables: they too are kept. */
   readonly averages: ReadonlyMap<string, Variable>;
 }
 
 export interface StepFeeds extends StepInputs {
   /** Share of the step's images that is fed, float32 []; read with micro-batches only. */
   readonly share: Tensor;
+  /** 0, float32 []; read by `apply` only. */
+  readonly zero: Tensor;
 }
 
 /** `targets`: one-hot [B, classes]; `statistics`: the nodes that move BatchNorm's. */
@@ -71,23 +73,13 @@ export function trainingStep(
   );
   const summed = sums.map(({ value }) => value);
   const taken = takeStep(graph, learning, summed, feeds, settings);
-  const emptied = sums.map((sum, index) => empty(graph, sum, [taken.updates[index]!]));
+  const emptied = sums.map((sum, index) => empty(graph, sum, feeds.zero, [taken.updates[index]!]));
   return {
     ...taken,
     loss: graph.after(loss, [...statistics, ...added], 'accumulate'),
     apply: graph.after(feeds.step, [...taken.nodes, ...emptied], 'apply'),
     scratch: [...taken.scratch, ...sums],
   };
-}
-
-function empty(graph: Graph, sum: Variable, after: readonly string[]): string {
-  const nothing = graph.addOne(
-    'Fill',
-    [graph.ints(sum.shape as number[]), graph.float(0)],
-    { T: { type: 'float32' }, index_type: { type: 'int32' } },
-    { dtype: 'float32', shape: sum.shape },
-  );
-  return assign(graph, sum, nothing, after);
 }
 
 export type Taken = Pick<TrainingStep, 'slots' | 'scratch' | 'averages'> & {
@@ -132,7 +124,7 @@ export function takeStep(
   return {
     updates: nodes,
     nodes: [...nodes, ...followed],
-    slots: [...updates.flatMap(({ slots }) => slots), ...averages.values()],
+    slots: updates.flatMap(({ slots }) => slots),
     scratch: [...scratch.values()].map(({ variable: one }) => one),
     averages,
   };

@@ -31,10 +31,14 @@ export type TrainerShard = LocalShard | StoredShard;
 /** What a shard's records hold: images, or what the backbone made of them. */
 export type RecordKind = 'images' | 'features';
 
-/** Where the state comes from: made from the seed, under pretrained weights where there are any, or a TensorFlow bundle's path prefix. */
+/**
+ * Where the state comes from: made from the seed, under pretrained weights where there are any, or a TensorFlow
+ * bundle's path prefix. With `weights` only what predictions need is read, and there is nothing to train on.
+ */
 export type StateSource =
   | { readonly kind: 'initial'; readonly seed: number; readonly weights?: string }
-  | { readonly kind: 'checkpoint'; readonly prefix: string };
+  | { readonly kind: 'checkpoint'; readonly prefix: string }
+  | { readonly kind: 'weights'; readonly prefix: string };
 
 /** Take the steps `fromStep` <= k < `toStep`, all within one epoch. */
 export interface AdvanceRequest {

@@ -112,6 +112,7 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         open?.batches.close();
         open = undefined;
         if (source.kind === 'checkpoint') program.restore(source.prefix);
+        else if (source.kind === 'weights') program.restoreWeights(source.prefix);
         else {
           program.initialize(source.seed);
           if (source.weights !== undefined) program.assign(readTensors(source.weights));

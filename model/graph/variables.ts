@@ -76,6 +76,25 @@ export function copied(graph: Graph, fed: Tensor): Tensor {
   return graph.addOne('DeepCopy', [fed], { T: { type: fed.dtype } }, fed);
 }
 
+/**
+ * Fills the variable with `zero` (float32 []), which is to be fed: zeros that are known to the graph
+ * TensorFlow makes once and for all, and holds in each shape. Returns the node to run.
+ */
+export function empty(
+  graph: Graph,
+  target: Variable,
+  zero: Tensor,
+  after: readonly string[] = [],
+): string {
+  const zeros = graph.addOne(
+    'Fill',
+    [graph.ints(target.shape as number[]), zero],
+    { T: { type: 'float32' }, index_type: { type: 'int32' } },
+    { dtype: 'float32', shape: target.shape },
+  );
+  return assign(graph, target, zeros, after);
+}
+
 /** Adds to the variable; returns the node to run. */
 export function assignAdd(graph: Graph, { handle, name }: Variable, value: Tensor): string {
   const attributes = { dtype: { type: 'float32' } } as const;

@@ -145,6 +145,35 @@ for (const [name, options] of Object.entries(kinds)) {
   });
 }
 
+test('a saved state gives its weights alone: they predict as it does, and the optimizer begins anew', () => {
+  const options = { training: { averageDecay: 0.9 } };
+  const [saved, given] = [open(options), open({ ...options, seed: 9 })];
+  train(saved, 0, 3);
+  const prefix = join(folder, 'weights');
+  saved.save(prefix);
+  train(given, 0, 1);
+  given.restoreWeights(prefix);
+  assert.deepEqual(given.evaluate(batch), saved.evaluate(batch));
+  assert.equal(furthest(given, saved), 0);
+  train(given, 3, 4);
+  const [velocity] = given.read(['head/bias/rmsprop/velocity']);
+  const anew = open({ ...options, pretrained: true });
+  anew.assign(values(saved));
+  train(anew, 3, 4);
+  assert.deepEqual(velocity, anew.read(['head/bias/rmsprop/velocity'])[0]);
+  for (const program of [saved, given, anew]) program.close();
+});
+
+test('what the optimizer keeps takes no memory before a step is taken or saved', () => {
+  const program = open();
+  const velocity = (): Float32Array[] => program.read(['head/bias/rmsprop/velocity']);
+  program.evaluate(batch);
+  assert.throws(velocity, /head\/bias\/rmsprop\/velocity/);
+  program.save(join(folder, 'untrained'));
+  assert.deepEqual(velocity(), [Float32Array.of(0, 0, 0)]);
+  program.close();
+});
+
 test('where BatchNorm is frozen, micro-batches take the step of the whole batch', () => {
   const model = { trainable: 'head' } as const;
   const whole = open({ model });

@@ -48,7 +48,7 @@ const steps = [0.1, 0.1, 0.05, 0.05, 0.01].map((rate, step) => ({
 function ours(settings: StepSettings): { values: number[][][]; averages: number[][] } {
   const graph = new Graph();
   const scalar = (name: string) => graph.placeholder(name, 'float32', []);
-  const [learningRate, step, share] = ['rate', 'step', 'share'].map(scalar);
+  const [learningRate, step, share, zero] = ['rate', 'step', 'share', 'zero'].map(scalar);
   const roles: Role[] = ['kernel', 'bias'];
   const variables = roles.map((role, index) => ({
     ...variable(graph, role, [values[index]!.length], ones),
@@ -58,7 +58,7 @@ function ours(settings: StepSettings): { values: number[][][]; averages: number[
   const given = variables.map(({ name, shape }) =>
     graph.placeholder(`${name}/g`, 'float32', shape),
   );
-  const feeds = { learningRate: learningRate!, step: step!, share: share! };
+  const feeds = { learningRate: learningRate!, step: step!, share: share!, zero: zero! };
   const taken = takeStep(graph, variables, given, feeds, settings);
   const run = graph.after(step!, taken.nodes, 'run');
   const begun = variables.map((one, index) =>
@@ -68,11 +68,12 @@ function ours(settings: StepSettings): { values: number[][][]; averages: number[
       graph.constant({ dtype: 'float32', shape: one.shape, values: values[index]! }),
     ),
   );
-  const slots = [...taken.slots, ...taken.scratch].map((slot) => ({ ...slot, initializer: zeros }));
+  const kept = [...taken.slots, ...taken.averages.values(), ...taken.scratch];
+  const empty = kept.map((one) => ({ ...one, initializer: zeros }));
   const seed = graph.constant({ dtype: 'int32', shape: [], values: [0] });
   const begin = graph.after(
     seed,
-    [...begun, ...initializeAll(graph, slots, seed, () => 0)],
+    [...begun, ...initializeAll(graph, empty, seed, () => 0)],
     'begin',
   );
   const session = openSession(graph);
