@@ -23,7 +23,15 @@ import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
 import { staticSize } from './graph/tensor.ts';
 import type { Tensor } from './graph/tensor.ts';
-import { assign, copied, empty, initializeAll, restoreAll, saveAll } from './graph/variables.ts';
+import {
+  assign,
+  copied,
+  empty,
+  findUnsound,
+  initializeAll,
+  restoreAll,
+  saveAll,
+} from './graph/variables.ts';
 import type { Variable } from './graph/variables.ts';
 import { drawMixing } from '../data/mixing.ts';
 import type { MixingSettings } from '../data/mixing.ts';
@@ -95,6 +103,8 @@ export interface Program {
   initialize(seed: number): void;
   /** Gives variables values by name, the others keep theirs; only in a pretrained program. */
   assign(values: ReadonlyMap<string, Float32Array>): void;
+  /** What of the weights holds NaN or an infinity: a loss does not show it where a ReLU makes 0 of NaN. */
+  unsound(): string[];
   /** Writes all state as a TensorFlow bundle: `<prefix>.index` and `<prefix>.data-00000-of-00001`. */
   save(prefix: string): void;
   restore(prefix: string): void;
@@ -170,6 +180,7 @@ export function openProgram(spec: ProgramSpec): Program {
   const initialized = graph.after(seed, [...begin, ...emptied(averages)], 'initialize');
   const slotsEmptied = graph.after(zero, emptied(step.slots), 'slots_emptied');
   const scratchEmptied = graph.after(zero, emptied(step.scratch), 'scratch_emptied');
+  const unsoundness = findUnsound(graph, weights, zero);
   const saved = graph.after(prefix, [saveAll(graph, kept, prefix)], 'saved');
   const restored = graph.after(prefix, restoreAll(graph, kept, prefix), 'restored');
   const weightsTaken = restoreAll(graph, weights, prefix);
@@ -300,6 +311,10 @@ export function openProgram(spec: ProgramSpec): Program {
         return [value, { dtype: 'float32', shape: target.shape as number[], data }];
       });
       changing(feeds, assigned);
+    },
+    unsound() {
+      const [found] = session.run([fedZero], [unsoundness]);
+      return weights.filter((_, index) => Number.isNaN(found![index])).map(({ name }) => name);
     },
     save(path) {
       needSlots();

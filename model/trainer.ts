@@ -31,6 +31,8 @@ export interface StepRecord {
   savedAtMs: number;
   losses: number[];
   ids: string[];
+  /** Of the newest step. */
+  learningRate: number;
 }
 
 export const openRecord = (sinceStep: number): StepRecord => ({
@@ -38,12 +40,13 @@ export const openRecord = (sinceStep: number): StepRecord => ({
   savedAtMs: performance.now(),
   losses: [],
   ids: [],
+  learningRate: 0,
 });
 
 /**
  * Takes the steps of `request`; `batches` begin at its first one. Where records can't be had the
- * state is saved, and the caller told. Throws `Diverged` at the first
- * loss that is not finite: that of the weights before the step, which may have been saved.
+ * state is saved, and the caller told. Throws `Diverged` at the first loss that is not finite, or
+ * when weights that are not would be saved.
  */
 export async function advance(
   program: Program,
@@ -82,7 +85,8 @@ export async function advance(
     const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
     const learningRate = scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
     loss = program.train(inputOf(batch, request.records), { learningRate, step, seed });
-    if (!Number.isFinite(loss)) throw diverged(step, loss, learningRate);
+    if (!Number.isFinite(loss)) throw diverged(step, `the loss is ${loss}`, learningRate);
+    record.learningRate = learningRate;
     record.losses.push(loss);
     record.ids.push(...batch.ids);
     images += batch.labels.length;
@@ -110,7 +114,8 @@ export async function advance(
 
 /**
  * Writes the state that the record leads to into the folder `statePrefix`, a dash and its step, and begins
- * the record anew, unless that is `aside`; undefined when that state is saved already.
+ * the record anew, unless that is `aside`; undefined when that state is saved already. Throws
+ * `Diverged`.
  */
 export function saveRecord(
   program: Program,
@@ -118,10 +123,16 @@ export function saveRecord(
   statePrefix: string,
   { aside }: { readonly aside: boolean } = { aside: false },
 ): SavedState | undefined {
-  const { sinceStep, losses, ids } = record;
+  const { sinceStep, losses, ids, learningRate } = record;
   if (losses.length === 0) return undefined;
   const startedAt = performance.now();
   const step = sinceStep + losses.length;
+  const [first, ...others] = program.unsound();
+  if (first !== undefined) {
+    const all = others.length > 0 ? `${first} and ${others.length} other variables` : first;
+    const problem = `NaN or an infinity in ${all} (the loss before was ${losses.at(-1)})`;
+    throw diverged(step, problem, learningRate);
+  }
   const folder = `${statePrefix}-${step}`;
   try {
     mkdirSync(folder, { recursive: true });
@@ -137,9 +148,9 @@ export function saveRecord(
   return { step, sinceStep, directory: folder, stallMs: performance.now() - startedAt };
 }
 
-function diverged(step: number, loss: number, learningRate: number): NightshiftError {
+function diverged(step: number, problem: string, learningRate: number): NightshiftError {
   return new NightshiftError(
     'Diverged',
-    `step ${step}: the loss is ${loss} at learning rate ${learningRate}; use a lower training.learningRate.initial, or a warm-up`,
+    `step ${step}: ${problem} at learning rate ${learningRate}; use a lower training.learningRate.initial, or a warm-up`,
   );
 }

@@ -1,5 +1,6 @@
 /** Variables: named state that outlives a run of the graph; how they begin, are saved and come back. */
 import type { Graph } from './graph.ts';
+import { binary } from './ops/elementwise.ts';
 import type { Shape, Tensor } from './tensor.ts';
 
 /** How a variable begins. */
@@ -93,6 +94,25 @@ export function empty(
     { dtype: 'float32', shape: target.shape },
   );
   return assign(graph, target, zeros, after);
+}
+
+/** For each variable `zero` (float32 []), or NaN where it holds NaN or an infinity: [variables]. */
+export function findUnsound(graph: Graph, variables: readonly Variable[], zero: Tensor): Tensor {
+  const T = { type: 'float32' } as const;
+  const sums = variables.map(({ value, shape }) =>
+    graph.addOne(
+      'Sum',
+      [binary(graph, 'Mul', value, zero), graph.ints(shape.map((_, axis) => axis))],
+      { T, Tidx: { type: 'int32' }, keep_dims: { bool: false } },
+      { dtype: 'float32', shape: [] },
+    ),
+  );
+  return graph.addOne(
+    'Pack',
+    sums,
+    { T, N: { int: sums.length }, axis: { int: 0 } },
+    { dtype: 'float32', shape: [sums.length] },
+  );
 }
 
 /** Adds to the variable; returns the node to run. */

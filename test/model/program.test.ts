@@ -262,6 +262,25 @@ for (const block of ['v1', 'v2'] as const) {
   });
 }
 
+test('weights that a loss does not show to be no numbers are named', () => {
+  const program = open({ pretrained: true });
+  train(program, 0, 1);
+  assert.deepEqual(program.unsound(), []);
+  const [gamma] = program.read(['conv2_block1_preact_bn/gamma']) as [Float32Array];
+  const mean = Float32Array.of(0, 0, Infinity, 0);
+  program.assign(
+    new Map([
+      ['conv2_block1_preact_bn/gamma', gamma.fill(NaN)],
+      ['conv2_block1_1_bn/moving_mean', mean],
+    ]),
+  );
+  assert.deepEqual(program.unsound().toSorted(), [
+    'conv2_block1_1_bn/moving_mean',
+    'conv2_block1_preact_bn/gamma',
+  ]);
+  program.close();
+});
+
 test('label smoothing changes the loss that is trained on, not the one that is reported', () => {
   const [plain, smooth] = [open(), open({ training: { labelSmoothing: 0.1 } })];
   assert.equal(smooth.evaluate(batch).lossSum, plain.evaluate(batch).lossSum);
