@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { NightshiftError } from '../contract/failures.ts';
+import type { FailureType } from '../contract/failures.ts';
 import { sourcePointerKey, stageDataPrefix, stageManifestKey } from '../contract/keys.ts';
 import { datasetManifestSchema } from '../contract/manifests.ts';
 import {
@@ -147,16 +148,17 @@ export async function ingestNamed(
     return storeDataset(services, address, dataset, step);
   }
   // What can't be had now may be had later; what is wrong stays so.
-  const passes = problems.some(({ type }) => type === 'Unavailable');
+  const passes = problems.some(({ type }) => type !== 'InvalidData');
   throw new NightshiftError(
     passes ? 'Unavailable' : 'InvalidData',
     `dataset.source: no source gives '${name}'; without a way to one of them, give the path of an archive in CIFAR's binary layout:\n${problems.map(({ message }) => `- ${message}`).join('\n')}`,
   );
 }
 
+const ofSources: readonly FailureType[] = ['InvalidData', 'Unavailable', 'UnknownHost'];
+
 const isOfSource = (error: unknown): error is NightshiftError =>
-  error instanceof NightshiftError &&
-  (error.type === 'InvalidData' || error.type === 'Unavailable');
+  error instanceof NightshiftError && ofSources.includes(error.type);
 
 /** From any other source: nothing is read when it is as it was, and says so. */
 async function ingestAny(

@@ -26,6 +26,8 @@ const retries = {
   TrainerDied: 'few',
   /** A stored object is not what its manifest says. */
   DamagedObject: 'once-mended',
+  /** No name server knows the host of a source: mistyped, or there is no network for a while. */
+  UnknownHost: 'few',
   /** The store, a source or room on the local disk can't be had now: an outage must not end a run. */
   Unavailable: 'until-it-passes',
   /** The worker is told to stop; the state is saved and another goes on. */

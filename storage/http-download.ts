@@ -20,7 +20,7 @@ export interface DownloadOptions {
 const fruitlessTries = 6;
 const defaultSilenceMs = 30_000;
 
-/** What a source says of itself without its bytes. Throws `InvalidData` and `Unavailable`. */
+/** What a source says of itself without its bytes. Throws `InvalidData`, `Unavailable` and `UnknownHost`. */
 export async function describeHttp(
   address: string,
   options: DownloadOptions = {},
@@ -47,7 +47,7 @@ export async function describeHttp(
 /**
  * Brings all of `address` to the file `part`. What is already there is kept if the server can go on
  * from it (`<part>.json` holds the validator it came with), else it begins anew. Only one caller
- * at a time may write to a `part`. Throws `InvalidData` and `Unavailable`.
+ * at a time may write to a `part`. Throws `InvalidData`, `Unavailable` and `UnknownHost`.
  */
 export async function downloadHttp(
   address: string,
@@ -126,18 +126,22 @@ export async function retried<T>(
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof NightshiftError || isLocal(error)) throw error;
-      if (tries >= fruitlessTries) {
-        const problem = reason(error);
-        throw new NightshiftError(
-          'Unavailable',
-          `${address}: no answer after ${fruitlessTries} tries (${problem})`,
-        );
-      }
+      if (tries >= fruitlessTries) throw unanswered(address, error);
     } finally {
       clearTimeout(timer);
     }
     await backoff(tries, options.signal);
   }
+}
+
+function unanswered(address: string, error: unknown): NightshiftError {
+  const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+  const isUnknown = code === 'ENOTFOUND';
+  const remedy = isUnknown ? `; is '${new URL(address).hostname}' spelled right?` : '';
+  return new NightshiftError(
+    isUnknown ? 'UnknownHost' : 'Unavailable',
+    `${address}: no answer after ${fruitlessTries} tries (${reason(error)})${remedy}`,
+  );
 }
 
 /** Of the local disk: asking the server again does not help. */

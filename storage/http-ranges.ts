@@ -4,7 +4,7 @@ import { plainBytes, refuseUnlessOk, retried } from './http-download.ts';
 import type { DownloadOptions } from './http-download.ts';
 import type { RangedSource } from './ranges.ts';
 
-/** Undefined when the server gives no ranges, or does not say how long the file is. Throws `InvalidData` and `Unavailable`. */
+/** Undefined when the server gives no ranges, or does not say how long the file is. Throws `InvalidData`, `Unavailable` and `UnknownHost`. */
 export async function openHttpRanges(
   address: string,
   options: DownloadOptions,
@@ -52,7 +52,7 @@ async function readRange(
   });
 }
 
-/** A whole file; undefined when it has more than `maxBytes`. Throws `InvalidData` and `Unavailable`. */
+/** A whole file; undefined when it has more than `maxBytes`. Throws `InvalidData`, `Unavailable` and `UnknownHost`. */
 export async function readHttp(
   address: string,
   maxBytes: number,

@@ -19,6 +19,7 @@ const table: readonly (readonly [FailureType, tries: number, toBeMended: boolean
   ['DamagedObject', fewTries, true],
   ['OutOfMemory', fewTries, false],
   ['TrainerDied', fewTries, false],
+  ['UnknownHost', fewTries, false],
   ['Unexpected', fewTries, false],
   ['Unavailable', Infinity, false],
   ['WorkerShutdown', Infinity, false],

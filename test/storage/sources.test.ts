@@ -171,6 +171,13 @@ test('a server that stays away is Unavailable', async () => {
   });
 });
 
+test('a host that has no address is UnknownHost, and its name is asked for', async () => {
+  await assert.rejects(downloadSource('https://no-host.invalid/a', target, options), {
+    name: 'UnknownHost',
+    message: /ENOTFOUND no-host\.invalid\); is 'no-host\.invalid' spelled right\?$/,
+  });
+});
+
 test('another hash than asked for is InvalidData, says both and leaves no file', async () => {
   const expected = 'a'.repeat(64);
   await assert.rejects(downloadSource(address, target, { ...options, sha256: expected }), {
