@@ -63,9 +63,9 @@ const shortage = /^(ENOSPC|EDQUOT|EMFILE|ENFILE)\b|No space left on device/;
 export const roomWanted = (message: string): string | undefined =>
   /^(?:ENOSPC|EDQUOT)\b[^\n]*|[^\s;]+; No space left on device/.exec(message)?.[0];
 
-/** As TensorFlow, C++ and Node put it when there is no memory left. */
+/** As TensorFlow, oneDNN, C++ and Node put it when there is no memory left. */
 const noMemory =
-  /OOM when allocating|RESOURCE_EXHAUSTED|std::bad_alloc|allocation failed|could not allocate/i;
+  /OOM when allocating|RESOURCE_EXHAUSTED|could not create a primitive|std::bad_alloc|allocation failed|could not allocate/i;
 
 export function failureTypeOf({ name, message }: Error): FailureType {
   if (shortage.test(message)) return 'Unavailable';

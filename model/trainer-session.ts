@@ -8,7 +8,7 @@ import type { Batches, FetchShard } from '../data/batches.ts';
 import { extractFeatures } from './extract-features.ts';
 import { tensorflowVersion, usesGpu } from './graph/session.ts';
 import { describeHardware, gpuName } from './hardware.ts';
-import { outOfMemory } from './out-of-memory.ts';
+import { limitMemory, outOfMemory } from './out-of-memory.ts';
 import { architectureOf, openProgram } from './program.ts';
 import type { Program } from './program.ts';
 import { inputOf, recordBytes } from './records.ts';
@@ -96,6 +96,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         return { type: 'looked-for-gpu', found: usesGpu, tensorflow: tensorflowVersion };
       case 'program': {
         prepareBatches();
+        // A GPU's memory is its own, and its driver reserves more addresses than there is memory.
+        if (!usesGpu) limitMemory();
         opened = openRequested(message.request);
         const { program } = opened;
         return {

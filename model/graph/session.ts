@@ -11,7 +11,8 @@ import type { Tensor } from './tensor.ts';
 
 // Read when the library loads. oneDNN's kernels are 2 to 7 times faster than those it replaces.
 process.env['TF_ENABLE_ONEDNN_OPTS'] = '1';
-process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
+// Warnings: where memory runs out a kernel says so in one, and may crash then.
+process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '1';
 
 /** A value to feed: bytes are handed over without a copy, and must stay as they are until the call returns. */
 export type Feed =
