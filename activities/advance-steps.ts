@@ -2,8 +2,6 @@
  * The steps of one epoch's stretch, in pieces: training saves a state as often as the configuration
  * says, and runs no further ahead of the store than a crash may lose.
  */
-import { readdir, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
 import { isValidated, planTraining } from '../contract/plan.ts';
@@ -13,7 +11,7 @@ import type { TrainerEvent } from '../model/trainer-client.ts';
 import type { AdvanceRequest, Advanced } from '../model/trainer-messages.ts';
 import { checkpointInterval, checkpointSteps } from './checkpoint-interval.ts';
 import type { Step } from './durable.ts';
-import { durableOf, newStatePrefix, saveHeldState } from './saved-states.ts';
+import { durableOf, saveHeldState, withSaves } from './saved-states.ts';
 import type { Begin } from './saved-states.ts';
 import type { ModelServices } from './services.ts';
 import { untilStopped } from './trainer-host.ts';
@@ -88,31 +86,13 @@ async function advancePiece(
   onEvent: (event: TrainerEvent) => void,
   piece: Omit<AdvanceRequest, 'statePrefix'>,
 ): Promise<Advanced> {
-  const request = { ...piece, statePrefix: newStatePrefix(services) };
-  const saved = new Set<string>();
-  const notingSaved = (event: TrainerEvent): void => {
-    onEvent(event);
-    if (event.type === 'saved') saved.add(event.saved.directory);
-  };
-  try {
-    const answer = await untilStopped(trainer, step.signal, () =>
-      trainer.client.ask({ type: 'advance', request }, notingSaved),
-    );
-    if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
-    return answer;
-  } finally {
-    await removeUnsaved(request.statePrefix, saved);
-  }
-}
-
-/** What a save that broke off has left: tries on a full disk would never let it get emptier. */
-async function removeUnsaved(statePrefix: string, saved: ReadonlySet<string>): Promise<void> {
-  const folder = dirname(statePrefix);
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    if (!path.startsWith(statePrefix) || saved.has(path)) continue;
-    await rm(path, { recursive: true, force: true });
-  }
+  const answer = await withSaves(services, onEvent, (statePrefix, noting) =>
+    untilStopped(trainer, step.signal, () =>
+      trainer.client.ask({ type: 'advance', request: { ...piece, statePrefix } }, noting),
+    ),
+  );
+  if (answer.type !== 'advanced') throw new Error(`unexpected answer '${answer.type}'`);
+  return answer;
 }
 
 /** Seconds from one saved state to the next. */

@@ -1,6 +1,7 @@
 /** From a state that the trainer has saved locally to a checkpoint on its way to the store. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
+import { readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { planTraining } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { byAccuracy } from '../contract/stages.ts';
@@ -27,8 +28,7 @@ export async function saveHeldState(
   input: TrainStepsInput,
   trainer: WarmTrainer,
 ): Promise<void> {
-  const request = { type: 'save', statePrefix: newStatePrefix(services), aside: false } as const;
-  await trainer.client.ask(request, savesOf(services, input, trainer));
+  await save(services, trainer, false, savesOf(services, input, trainer));
 }
 
 /**
@@ -47,18 +47,51 @@ export async function keepIfBest(
     .slice(0, inputs.config.training.keepCheckpoints.best)
     .map(({ step }) => step);
   if (!kept.includes(validation.step)) return;
-  const request = { type: 'save', statePrefix: newStatePrefix(services), aside: true } as const;
-  await trainer.client.ask(
-    request,
-    savesOf(services, input, trainer, (saved, commit) =>
-      services.uploads.hold(saved, commit, (step) => kept.includes(step)),
-    ),
-  );
+  const hold: Uploads['add'] = (saved, commit) =>
+    services.uploads.hold(saved, commit, (step) => kept.includes(step));
+  await save(services, trainer, true, savesOf(services, input, trainer, hold));
 }
 
-/** Of the folders of saved states, which their upload removes. */
-export const newStatePrefix = ({ scratch }: ModelServices): string =>
-  join(scratch, `state-${randomUUID()}`);
+const save = (
+  services: ModelServices,
+  { client }: WarmTrainer,
+  aside: boolean,
+  onEvent: (event: TrainerEvent) => void,
+): Promise<unknown> =>
+  withSaves(services, onEvent, (statePrefix, noting) =>
+    client.ask({ type: 'save', statePrefix, aside }, noting),
+  );
+
+/**
+ * Gives `ask` a prefix for the folders of saved states, which their upload removes. What a save has
+ * left that broke off is removed here: tries on a full disk would never let it get emptier.
+ */
+export async function withSaves<T>(
+  { scratch }: ModelServices,
+  onEvent: (event: TrainerEvent) => void,
+  ask: (statePrefix: string, onEvent: (event: TrainerEvent) => void) => Promise<T>,
+): Promise<T> {
+  const statePrefix = join(scratch, `state-${randomUUID()}`);
+  const saved = new Set<string>();
+  const noting = (event: TrainerEvent): void => {
+    onEvent(event);
+    if (event.type === 'saved') saved.add(event.saved.directory);
+  };
+  try {
+    return await ask(statePrefix, noting);
+  } finally {
+    await removeUnsaved(statePrefix, saved);
+  }
+}
+
+async function removeUnsaved(statePrefix: string, saved: ReadonlySet<string>): Promise<void> {
+  const folder = dirname(statePrefix);
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!path.startsWith(statePrefix) || saved.has(path)) continue;
+    await rm(path, { recursive: true, force: true });
+  }
+}
 
 /** Queues each state that the trainer says it has saved, or does with it what else is said. */
 export function savesOf(

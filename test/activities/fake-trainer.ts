@@ -20,6 +20,8 @@ export interface FakeTrainer extends TrainerHost {
   die(): void;
   /** Dies once after so many steps, before it takes the next one or evaluates. */
   dieAfter(step: number): void;
+  /** Dies once as it saves the state after so many steps, a part of it written. */
+  dieSaving(step: number): void;
   /** Once, after so many steps, finds that its next records are damaged. */
   starveAfter(step: number): void;
   /** What a validation after so many steps finds; 0.5 without it. */
@@ -41,6 +43,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
   let divergesAfter = Infinity;
   let starvesAfter: number | undefined;
   const deaths = new Set<number>();
+  const deathsInSaves = new Set<number>();
   const accuracies = new Map<number, number>();
   const asked: ToTrainer[] = [];
 
@@ -51,9 +54,9 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     trainer.leave = undefined;
   }
 
-  function dieIfDue(): void {
-    if (!deaths.delete(state.step)) return;
+  function dieIfDue(due = deaths): void {
     const { step } = state;
+    if (!due.delete(step)) return;
     die();
     throw new NightshiftError('TrainerDied', `the trainer's process ended after step ${step}`);
   }
@@ -74,6 +77,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     mkdirSync(folder);
     const [index, variables] = bundleFiles;
     writeFileSync(join(folder, index), `the index of step ${step}`);
+    dieIfDue(deathsInSaves);
     writeFileSync(join(folder, variables), JSON.stringify(state));
     writeFileSync(join(folder, lossesFile), new Uint8Array(Float32Array.from(losses).buffer));
     writeFileSync(join(folder, ledgerFile), losses.map((_, at) => `${sinceStep + at}\n`).join(''));
@@ -156,6 +160,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
       return state.step;
     },
     dieAfter: (step) => void deaths.add(step),
+    dieSaving: (step) => void deathsInSaves.add(step),
     starveAfter: (step) => void (starvesAfter = step),
     scoreAt: (step, accuracy) => void accuracies.set(step, accuracy),
     divergeAfter: (step) => void (divergesAfter = step),

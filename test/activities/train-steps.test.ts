@@ -2,7 +2,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
@@ -236,6 +236,15 @@ test('a dead trainer goes on from the newest state', async () => {
 test('of a trainer that dies the step it had come to is told', async () => {
   trainer.dieAfter(7);
   await assert.rejects(segment(0, 10), { name: 'TrainerDied', details: { step: 7 } });
+});
+
+test('of a trainer that dies as it saves no part of the state stays on the disk', async () => {
+  trainer.dieSaving(5);
+  await assert.rejects(segment(0, 10), { name: 'TrainerDied' });
+  trainer.dieSaving(7);
+  await assert.rejects(segment(7, 7), { name: 'TrainerDied' });
+  await services.uploads.settled(inputs.run);
+  assert.deepEqual(await readdir(services.scratch), []);
 });
 
 test('a state that was saved before its worker died in validation is validated, with no step taken', async () => {
