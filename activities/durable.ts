@@ -72,10 +72,11 @@ async function fullDisk(scratch: string, told: string, cause: unknown): Promise<
 
 /** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
 function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {
-  if (signal.aborted) return asInterruption(signal.reason);
-  if (error instanceof ApplicationFailure) return error;
   const cause = error instanceof Error ? error : new Error(String(error));
   const type = failureTypeOf(cause);
+  // What was lost by it is more than that it was told to stop.
+  if (signal.aborted && type !== 'StateNotSaved') return asInterruption(signal.reason);
+  if (error instanceof ApplicationFailure) return error;
   return ApplicationFailure.create({
     type,
     message: messageOf(cause),

@@ -1,5 +1,7 @@
 /** The one trainer of this worker: taken by one activity at a time, kept warm in between with the state it holds. */
+import { log } from '@temporalio/activity';
 import type { Config } from '../contract/config.ts';
+import { NightshiftError } from '../contract/failures.ts';
 import type { Conventions } from '../contract/weights.ts';
 import { mixingOf } from '../data/mixing.ts';
 import { startTrainer } from '../model/trainer-client.ts';
@@ -40,7 +42,7 @@ export interface TrainerHost {
     program: ProgramRequest,
     work: (trainer: WarmTrainer) => Promise<T>,
   ): Promise<T | undefined>;
-  /** Ends the process, its state saved: the GPU is free. */
+  /** Ends the process, its state saved: the GPU is free. That also when it can't be saved, which `StateNotSaved` says. */
   close(): Promise<void>;
 }
 
@@ -55,7 +57,8 @@ export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
   const trainerFor = async (request: ProgramRequest): Promise<WarmTrainer> => {
     const there = warmFor(request);
     if (there) return there;
-    await close();
+    // Whose it was meets an older state when it comes back.
+    await close().catch((error: unknown) => log.warn(String(error), { error }));
     const program = JSON.stringify(request);
     warm = { client: await startTrainer(script, request, fetch), stateKey: undefined, program };
     return warm;
@@ -64,8 +67,14 @@ export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
   const close = async (): Promise<void> => {
     const leaving = warm;
     warm = undefined;
-    if (leaving?.client.alive) await leaving.leave?.().catch(() => undefined);
-    leaving?.client.kill();
+    try {
+      if (leaving?.client.alive) await leaving.leave?.();
+    } catch (cause) {
+      const problem = 'the state that a trainer held was not saved before its process was ended';
+      throw new NightshiftError('StateNotSaved', problem, { cause });
+    } finally {
+      leaving?.client.kill();
+    }
   };
 
   /** One after the other; a trainer whose work has failed has a state that nobody knows. */

@@ -20,6 +20,8 @@ const retries = {
   ShardsMissing: 'once-mended',
   /** This worker computes with other numerics than the run did so far; the workflow decides. */
   NumericsDiffer: 'once-mended',
+  /** What a trainer held could not be saved before its process was ended: the run goes on from an older state. */
+  StateNotSaved: 'once-mended',
   /** A batch does not fit in memory; in that of a machine that others use, it may later. */
   OutOfMemory: 'few',
   /** The trainer's process ended by itself, or hung. */

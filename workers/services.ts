@@ -91,9 +91,12 @@ export async function openModelServices(
     metrics,
     workerQueue: `${gpuQueue}-${randomUUID()}`,
     async close() {
-      await trainer.close();
-      await uploads.drained(shutdownGraceMs);
-      await data.close();
+      try {
+        await trainer.close();
+      } finally {
+        await uploads.drained(shutdownGraceMs);
+        await data.close();
+      }
     },
   };
 }

@@ -119,6 +119,17 @@ test('of a worker that stops it says so, and the step is tried again', async () 
   assert.match(failure.message, /told to stop/);
 });
 
+test('a step that is stopped and can not save what it held says that', async () => {
+  const environment = new MockActivityEnvironment();
+  const stopped = environment.run(() =>
+    durable(async () => {
+      environment.cancel('CANCELLED');
+      throw new NightshiftError('StateNotSaved', 'the disk is full');
+    }),
+  );
+  await assert.rejects(stopped, { type: 'StateNotSaved', nonRetryable: true });
+});
+
 test('a cancelled step is told to the workflow as the SDK does', async () => {
   assert.ok((await endOf('CANCELLED')) instanceof CancelledFailure);
 });

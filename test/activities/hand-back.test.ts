@@ -6,6 +6,7 @@ import { stateKeyOf } from '../../activities/resume-state.ts';
 import { programOf } from '../../activities/train-steps.ts';
 import { openUploads } from '../../activities/uploads.ts';
 import type { Durable } from '../../activities/uploads.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import { checkpointAt } from '../../model/checkpoint.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 import { openFakeTrainer } from './fake-trainer.ts';
@@ -26,6 +27,16 @@ test('what this worker has brought to the store is told, if the decisions lead t
   assert.deepEqual(await handedBack({ lineage, step: 12, at: 34 }), { step: 12, at: 34 });
   assert.equal(await handedBack({ lineage: 'of a branch that was reset', step: 12, at: 34 }), null);
   assert.equal(await handedBack(), null);
+});
+
+test('a state that could not be saved is told, once what was saved before is stored', async () => {
+  let isSettled = false;
+  const trainer = openFakeTrainer(numerics);
+  const close = () => Promise.reject(new NightshiftError('StateNotSaved', 'the disk is full'));
+  const uploads = { ...openUploads(), settled: async () => void (isSettled = true) };
+  const handedBack = handBack({ trainer: { ...trainer, close }, uploads }, input);
+  await assert.rejects(handedBack, { name: 'StateNotSaved' });
+  assert.ok(isSettled);
 });
 
 /** Whether the trainer's process is ended that holds this state. */

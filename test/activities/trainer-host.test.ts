@@ -1,12 +1,14 @@
-/** Who gets the one trainer of a worker: a process here that only says it is ready. */
+/** Who gets the one trainer of a worker, and how it ends: a process here that says it is ready, and can't save. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { programOf } from '../../activities/train-steps.ts';
 import { openTrainerHost } from '../../activities/trainer-host.ts';
+import { NightshiftError } from '../../contract/failures.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 let folder: string;
@@ -15,7 +17,9 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nightshift-host-'));
   const path = join(folder, 'trainer.mjs');
   const ready = JSON.stringify({ type: 'ready', numerics, featureGraph: '' });
-  await writeFile(path, `process.on('message', () => process.send(${ready}));`);
+  const failed = JSON.stringify({ type: 'failed', name: 'Unavailable', message: 'disk full' });
+  const answer = `process.send(type === 'save' ? ${failed} : ${ready})`;
+  await writeFile(path, `process.on('message', ({ type }) => ${answer});`);
   script = pathToFileURL(path);
 });
 after(() => rm(folder, { recursive: true }));
@@ -37,4 +41,19 @@ test("an attempt that was stopped before its turn leaves another run's trainer a
   } finally {
     await host.close();
   }
+});
+
+test('a trainer whose state can not be saved is ended all the same, and that is told', async () => {
+  const host = openTrainerHost(script, () => assert.fail('it reads no shards'));
+  const { signal } = new AbortController();
+  const { client } = await host.use(programOf(trainingInputs()), signal, async (trainer) => {
+    trainer.leave = async () =>
+      void (await trainer.client.ask({ type: 'save', statePrefix: '/state', aside: false }));
+    return trainer;
+  });
+  await assert.rejects(host.close(), {
+    name: 'StateNotSaved',
+    cause: new NightshiftError('Unavailable', 'disk full'),
+  });
+  while (client.alive) await sleep(10);
 });

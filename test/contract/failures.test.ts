@@ -16,6 +16,7 @@ const table: readonly (readonly [FailureType, tries: number, toBeMended: boolean
   ['Diverged', 1, false],
   ['ShardsMissing', fewTries, true],
   ['NumericsDiffer', fewTries, true],
+  ['StateNotSaved', fewTries, true],
   ['DamagedObject', fewTries, true],
   ['OutOfMemory', fewTries, false],
   ['TrainerDied', fewTries, false],

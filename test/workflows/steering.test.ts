@@ -119,6 +119,38 @@ test('a hand-back that fails is said, and nothing is taken for stored', async ()
   );
 });
 
+test('a paused segment that could not save is said, and taken again from where it began', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6(asked);
+  const { progress } = await run(
+    {
+      trainSteps: (input) =>
+        durable(() =>
+          trainSteps(input).catch(() => {
+            throw new NightshiftError('StateNotSaved', 'the disk is full');
+          }),
+        ),
+    },
+    { training },
+    async (handle) => {
+      await trainsTo6();
+      await handle.executeUpdate(pauseUpdate);
+      const { lastProblem } = await handle.query(progressQuery);
+      assert.equal(lastProblem!.message, 'the disk is full');
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  assert.deepEqual(
+    asked.slice(0, 3).map(({ reachedStep, toStep }) => [reachedStep, toStep]),
+    [
+      [0, 3],
+      [3, 6],
+      [3, 6],
+    ],
+  );
+  assert.equal(progress.training!.step, 12);
+});
+
 test('`resume` before the paused segment has handed back lets the run go on', async () => {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
   const { result, progress } = await run({ trainSteps }, { training }, async (handle) => {
