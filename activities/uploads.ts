@@ -22,6 +22,10 @@ export interface Uploads {
     commit: () => Promise<void>,
     isKept: (step: number) => boolean,
   ): void;
+  /** The runs of which states are held back. */
+  holding(): string[];
+  /** Throws away what is held back of a run. */
+  drop(run: string): void;
   /** Resolves once at most `most` states of the run still wait; tries again what failed, and throws when it fails again. */
   settled(run: string, most?: number): Promise<void>;
   durable(run: string): Durable | undefined;
@@ -118,6 +122,8 @@ export function openUploads(): Uploads {
       const waitings = waitingsOf(run);
       waitings.held = [...waitings.held, { saved, commit }];
     },
+    holding: () => [...runs].filter(([, { held }]) => held.length > 0).map(([run]) => run),
+    drop: (run) => keepHeld(run, () => false),
     settled,
     durable: (run) => newest.get(run),
     ageSeconds(run) {
