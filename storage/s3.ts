@@ -1,26 +1,30 @@
-/** The object store over S3. With s3-upload.ts the only file that knows the AWS SDK. */
+/** The object store over S3. Only the files named `s3` know the AWS SDK. */
 import {
   AbortMultipartUploadCommand,
-  CreateBucketCommand,
   DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadBucketCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   PutObjectCommand,
-  S3Client,
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
-import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { backoff } from './backoff.ts';
-import { download } from './download-threads.ts';
 import { sha256Hex } from './hash.ts';
+import { openS3Bucket } from './s3-client.ts';
+import type { S3Bucket, S3Settings } from './s3-client.ts';
 import { isConflict, translate, wasRepeated } from './s3-errors.ts';
+import {
+  at,
+  downloadByThread,
+  expectSha256,
+  hashed,
+  ownAttempts,
+  readObject,
+  sending,
+} from './s3-read.ts';
 import { partBytes, uploadInParts, writerMetadata } from './s3-upload.ts';
-import { DamagedObject, StorageAccessError, TransientStorageError } from './store.ts';
+import { TransientStorageError } from './store.ts';
 import type {
   CallOptions,
   ObjectHead,
@@ -31,120 +35,29 @@ import type {
   TransferOptions,
 } from './store.ts';
 
-/** Credentials left out come from the SDK's own chain: environment, profile, role of the machine. */
-export interface S3Settings {
-  readonly bucket: string;
-  /** Of another server than AWS, with scheme and port. */
-  readonly endpoint?: string | undefined;
-  readonly region?: string | undefined;
-  readonly credentials?:
-    | { readonly accessKeyId: string; readonly secretAccessKey: string }
-    | undefined;
-  /** Make the bucket when it is not there. */
-  readonly createBucket?: boolean | undefined;
-  /** Files of a known SHA-256 come by threads: a trainer reads faster, for some 55 MB of memory. */
-  readonly downloadThreads?: boolean | undefined;
-  readonly limits?: Partial<S3Limits> | undefined;
-}
-
-/** Times in milliseconds. The SDK's own defaults are none at all: a stalled server would hold a run for ever. */
-export interface S3Limits {
-  readonly connectMs: number;
-  /** The longest silence within an answer; alone catches a body that stalls. */
-  readonly silenceMs: number;
-  /** From a request's first byte to its answer's first. */
-  readonly answerMs: number;
-  /** Tries of one request. */
-  readonly attempts: number;
-}
-
-const defaultLimits: S3Limits = {
-  connectMs: 5_000,
-  silenceMs: 30_000,
-  answerMs: 120_000,
-  attempts: 6,
-};
-
 /** Above it a file goes up in parts; below, the extra requests cost more than they win. */
 const singlePutBytes = 2 * partBytes;
-/** Tries of what the SDK leaves to us: bodies that break off, and writes that met another. */
-const ownAttempts = 6;
 
 /** Connects, and makes sure of the bucket. Throws `StorageAccessError` when it is not there or not ours. */
 export async function openS3Store(settings: S3Settings): Promise<ObjectStore> {
-  const limits = { ...defaultLimits, ...settings.limits };
-  const client = new S3Client({
-    ...(settings.endpoint === undefined
-      ? {}
-      : { endpoint: settings.endpoint, forcePathStyle: true, region: 'us-east-1' }),
-    ...(settings.region === undefined ? {} : { region: settings.region }),
-    ...(settings.credentials === undefined ? {} : { credentials: settings.credentials }),
-    maxAttempts: limits.attempts,
-    responseChecksumValidation: 'WHEN_REQUIRED', // `#read` asks for it
-    requestHandler: {
-      connectionTimeout: limits.connectMs,
-      socketTimeout: limits.silenceMs,
-      requestTimeout: limits.answerMs,
-      throwOnRequestTimeout: true, // without it requestTimeout only logs
-    },
-  });
-  leaveBodiesUnsigned(client);
-  try {
-    await ensureBucket(client, settings);
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
-  return new S3Store(client, settings.bucket, limits, settings.downloadThreads ?? false);
-}
-
-async function ensureBucket(client: S3Client, settings: S3Settings): Promise<void> {
-  const Bucket = settings.bucket;
-  const place = { bucket: Bucket, key: '' };
-  try {
-    await client.send(new HeadBucketCommand({ Bucket }));
-  } catch (error) {
-    if ((error as Error).name !== 'NotFound') throw translate(error, place);
-    if (!settings.createBucket) {
-      throw new StorageAccessError(place, 'there is no such bucket', { cause: error });
-    }
-    await client.send(new CreateBucketCommand({ Bucket })).catch((failure: unknown) => {
-      // Another process was faster.
-      if ((failure as Error).name !== 'BucketAlreadyOwnedByYou') throw translate(failure, place);
-    });
-  }
-}
-
-/**
- * The SDK would hash a body once more to sign it where the connection is not encrypted, and so would
- * the server. It has its checksum, which both look at, and whoever reads it looks at its SHA-256.
- */
-function leaveBodiesUnsigned({ middlewareStack }: S3Client): void {
-  middlewareStack.add(
-    (next) => (args) => {
-      const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
-      if (body instanceof Uint8Array) headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
-      return next(args);
-    },
-    { step: 'build', priority: 'low' },
-  );
+  return new S3Store(await openS3Bucket(settings), settings.downloadThreads ?? false);
 }
 
 class S3Store implements ObjectStore {
   readonly bucket: string;
-  readonly #client: S3Client;
-  readonly #limits: S3Limits;
+  readonly #client: S3Bucket['client'];
+  readonly #place: S3Bucket;
   readonly #downloadThreads: boolean;
 
-  constructor(client: S3Client, bucket: string, limits: S3Limits, downloadThreads: boolean) {
-    this.#client = client;
-    this.bucket = bucket;
-    this.#limits = limits;
+  constructor(place: S3Bucket, downloadThreads: boolean) {
+    this.bucket = place.bucket;
+    this.#client = place.client;
+    this.#place = place;
     this.#downloadThreads = downloadThreads;
   }
 
   async get(key: string, options: CallOptions = {}): Promise<{ bytes: Uint8Array; etag: string }> {
-    return this.#read(key, options, async (answer) => ({
+    return readObject(this.#place, key, options, async (answer) => ({
       bytes: await answer.Body!.transformToByteArray(),
       etag: answer.ETag!,
     }));
@@ -156,7 +69,7 @@ class S3Store implements ObjectStore {
     options: CallOptions = {},
   ): Promise<Uint8Array> {
     const bytes = `bytes=${range.offset}-${range.offset + range.length - 1}`;
-    return this.#read(key, { ...options, range: bytes }, (answer) =>
+    return readObject(this.#place, key, { ...options, range: bytes }, (answer) =>
       answer.Body!.transformToByteArray(),
     );
   }
@@ -169,11 +82,11 @@ class S3Store implements ObjectStore {
     const temporary = `${path}.${randomUUID()}.part`;
     try {
       const result = await (this.#downloadThreads && options.sha256 !== undefined
-        ? this.#download(key, temporary, options)
-        : this.#read(key, options, async (answer) => {
+        ? downloadByThread(this.#place, key, temporary, options)
+        : readObject(this.#place, key, options, async (answer) => {
             await using file = await open(temporary, 'w');
             const got = await hashed(answer, options, (chunk) => file.writeFile(chunk));
-            return this.#as(options.sha256, got, key);
+            return expectSha256(this.#place, key, got, options.sha256);
           }));
       await rename(temporary, path);
       return result;
@@ -187,7 +100,7 @@ class S3Store implements ObjectStore {
     key: string,
     options: TransferOptions = {},
   ): Promise<{ size: number; sha256: string }> {
-    return this.#read(key, options, (answer) => hashed(answer, options));
+    return readObject(this.#place, key, options, (answer) => hashed(answer, options));
   }
 
   async head(key: string, options: CallOptions = {}): Promise<ObjectHead | undefined> {
@@ -307,7 +220,7 @@ class S3Store implements ObjectStore {
   }
 
   #at(key: string): ObjectPlace {
-    return { bucket: this.bucket, key };
+    return at(this.#place, key);
   }
 
   async #head(key: string, options: CallOptions) {
@@ -317,84 +230,6 @@ class S3Store implements ObjectStore {
     } catch (error) {
       if ((error as Error).name === 'NotFound') return undefined;
       throw translate(error, this.#at(key), options);
-    }
-  }
-
-  /** The request is the SDK's; a thread sends it, and its body never comes here. */
-  async #download(
-    key: string,
-    path: string,
-    options: ToFileOptions,
-  ): Promise<{ size: number; sha256: string }> {
-    const command = new GetObjectCommand({ Bucket: this.bucket, Key: key });
-    const got = { size: 0, sha256: '' };
-    command.middlewareStack.add(
-      () => async (handled) => {
-        const { headers, ...request } = handled.request as HttpRequest;
-        const order = { url: urlOf(request), headers, path, ...this.#limits };
-        const answer = await download(order, options.signal);
-        if (answer.type === 'downloaded') {
-          got.size = answer.size;
-          got.sha256 = answer.sha256;
-        }
-        const body = Readable.from(answer.type === 'refused' ? [answer.body] : []);
-        return { response: { statusCode: answer.status, headers: answer.headers, body } };
-      },
-      { step: 'deserialize', priority: 'low', name: 'downloadInThread' },
-    );
-    return this.#received(command, key, options, async () => {
-      options.onProgress?.(got.size);
-      return this.#as(options.sha256, got, key);
-    });
-  }
-
-  /** What was got, if it is what it must come to. */
-  #as<T extends { readonly sha256: string }>(expected: string | undefined, got: T, key: string): T {
-    if (expected === undefined || got.sha256 === expected) return got;
-    throw new DamagedObject(this.#at(key), `expected SHA-256 ${expected}, got ${got.sha256}`);
-  }
-
-  async #read<T>(
-    key: string,
-    options: CallOptions & { range?: string },
-    receive: (answer: GetObjectCommandOutput) => Promise<T>,
-  ): Promise<T> {
-    const what = { Bucket: this.bucket, Key: key, Range: options.range };
-    const command = new GetObjectCommand({ ...what, ChecksumMode: 'ENABLED' });
-    return this.#received(command, key, options, receive);
-  }
-
-  /** The SDK retries a request until its answer begins; when the body breaks off, we begin again. */
-  async #received<T>(
-    command: GetObjectCommand,
-    key: string,
-    options: CallOptions,
-    receive: (answer: GetObjectCommandOutput) => Promise<T>,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt += 1) {
-      const answer = await this.#client.send(command, sending(options)).catch((error: unknown) => {
-        throw translate(error, this.#at(key), options);
-      });
-      const body = answer.Body as Readable;
-      // It may break off before `receive` listens, and an error nobody listens to ends the process.
-      body.on('error', () => undefined);
-      try {
-        return await receive(answer);
-      } catch (error) {
-        body.destroy();
-        const translated = translate(error, this.#at(key), options);
-        const damaged = translated instanceof DamagedObject;
-        const passing = damaged || translated instanceof TransientStorageError;
-        // Bytes hurt on the way come right the second time; bytes hurt at rest never.
-        if (!passing || attempt === (damaged ? 2 : ownAttempts)) {
-          if (!damaged) throw translated;
-          throw new DamagedObject(this.#at(key), translated.problem, {
-            cause: error,
-            etag: answer.ETag,
-          });
-        }
-        await backoff(attempt, options.signal);
-      }
     }
   }
 
@@ -410,42 +245,8 @@ class S3Store implements ObjectStore {
   }
 }
 
-/** What of the SDK's request makes its address. */
-interface HttpRequest {
-  readonly protocol: string;
-  readonly hostname: string;
-  readonly port?: number;
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-function urlOf({ protocol, hostname, port, path, query }: Omit<HttpRequest, 'headers'>): string {
-  const host = port === undefined ? hostname : `${hostname}:${port}`;
-  return `${protocol}//${host}${path}?${new URLSearchParams(query).toString()}`;
-}
-
 /** The condition of a write, as its header says it. */
 function conditionOf({ ifNoneMatch, ifMatch }: PutOptions): string | undefined {
   if (ifNoneMatch !== undefined) return `If-None-Match: ${ifNoneMatch}`;
   return ifMatch === undefined ? undefined : `If-Match: ${ifMatch}`;
-}
-
-const sending = ({ signal }: CallOptions): { abortSignal?: AbortSignal } =>
-  signal ? { abortSignal: signal } : {};
-
-async function hashed(
-  answer: GetObjectCommandOutput,
-  options: TransferOptions,
-  write?: (chunk: Buffer) => Promise<void>,
-): Promise<{ size: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of answer.Body as Readable) {
-    hash.update(chunk as Buffer);
-    await write?.(chunk as Buffer);
-    size += (chunk as Buffer).length;
-    options.onProgress?.(size);
-  }
-  return { size, sha256: hash.digest('hex') };
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { sha256Hex } from '../../storage/hash.ts';
-import type { S3Settings } from '../../storage/s3.ts';
+import type { S3Settings } from '../../storage/s3-client.ts';
 import {
   DamagedObject,
   PreconditionFailed,

@@ -8,7 +8,7 @@ import { startS3, startTemporal } from '../../infra/local/servers.ts';
 import type { Server } from '../../infra/local/servers.ts';
 import { setUp } from '../../infra/local/setup.mjs';
 import { openS3Store } from '../../storage/s3.ts';
-import type { S3Settings } from '../../storage/s3.ts';
+import type { S3Settings } from '../../storage/s3-client.ts';
 import type { ObjectStore } from '../../storage/store.ts';
 
 export interface TestS3 {

@@ -93,6 +93,7 @@ export async function openHarness(
         ),
       );
       const running = workers.map((worker) => worker.run());
+      let ended: Promise<unknown> | undefined;
       try {
         const handle = await client.workflow.start('trainingPipeline', {
           workflowId: randomUUID(),
@@ -100,8 +101,8 @@ export async function openHarness(
           args: [input],
           workflowExecutionTimeout: '1 minute',
         });
-        const ended = handle.result();
-        const untilBroken = new Promise<never>((_, reject) => void ended.catch(reject));
+        ended = handle.result();
+        const untilBroken = new Promise<never>((_, reject) => void ended!.catch(reject));
         await Promise.race([meanwhile(handle), untilBroken]);
         // A reset makes another execution, which is the run from then on.
         const latest = client.workflow.getHandle(handle.workflowId);
@@ -109,11 +110,11 @@ export async function openHarness(
         const progress = await latest.query(progressQuery);
         const histories = await historiesOf(client, handle);
         const history = histories.at(-1)!;
-        // Of a server that was restarted it asks again after a pause: not on a connection that is closed by then.
-        await ended.catch(() => undefined);
         for (const one of histories) await Worker.runReplayHistory({ workflowBundle }, one);
         return { result, progress, history, histories };
       } finally {
+        // It asks the server again after a pause: not on a connection that is closed by then.
+        await ended?.catch(() => undefined);
         for (const worker of workers) worker.shutdown();
         await Promise.all(running);
       }
