@@ -11,6 +11,8 @@ import type { Uploads } from './uploads.ts';
 
 /** A newest checkpoint older than so many intervals means that the store gets nothing any more. */
 const intervalsUntilAlarm = 3;
+/** Between two reports of steps: what they say costs as much as it is read. */
+const betweenReportsMs = 500;
 
 export interface HeartbeatSource {
   readonly step: Step;
@@ -23,10 +25,14 @@ export interface HeartbeatSource {
 }
 
 /** Takes the trainer's events and reports them. */
-export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => void {
+export function heartbeatOf(
+  source: HeartbeatSource,
+  clock = (): number => performance.now(),
+): (event: TrainerEvent) => void {
   const { step, uploads, input, begin, metrics, intervalSeconds } = source;
   const { run } = input.inputs;
   let alarmed = false;
+  let reportedAt = -Infinity;
   let beat: TrainHeartbeat = {
     step: begin.step,
     loss: 0,
@@ -36,6 +42,9 @@ export function heartbeatOf(source: HeartbeatSource): (event: TrainerEvent) => v
     phase: 'loading',
   };
   return (event) => {
+    const at = clock();
+    if (event.type === 'step' && at - reportedAt < betweenReportsMs) return;
+    reportedAt = at;
     const ageSeconds = uploads.ageSeconds(run);
     metrics.checkpointAge(ageSeconds);
     const isLate = ageSeconds > intervalsUntilAlarm * intervalSeconds();

@@ -3,6 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { heartbeatOf } from '../../activities/train-heartbeat.ts';
+import type { HeartbeatSource } from '../../activities/train-heartbeat.ts';
 import { openUploads } from '../../activities/uploads.ts';
 import type { TrainHeartbeat } from '../../contract/progress.ts';
 import type { TrainerEvent } from '../../model/trainer-client.ts';
@@ -18,13 +19,17 @@ const inputs = trainingInputs();
 const timeline = [{ fromStep: 0, numerics }];
 const onTheWay = checkpointAt(inputs, timeline, 5);
 
-/** The beats that follow on these ages of the newest checkpoint; it should be 10 s old at most. */
-function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
+/**
+ * The beats that follow on these ages of the newest checkpoint, `everyMs` one after the other; it
+ * should be 10 s old at most.
+ */
+function beatsAt(ages: number[], newest = onTheWay, everyMs = 1_000): Promise<TrainHeartbeat[]> {
   // The log and the metrics need an activity's context.
   return new MockActivityEnvironment().run(async () => {
     const beats: TrainHeartbeat[] = [];
     let ageSeconds = 0;
-    const beat = heartbeatOf({
+    let now = 0;
+    const source: HeartbeatSource = {
       metrics: noMetrics,
       step: { ...testStep(), report: (details) => beats.push(details as TrainHeartbeat) },
       uploads: {
@@ -38,7 +43,8 @@ function beatsAt(ages: number[], newest = onTheWay): Promise<TrainHeartbeat[]> {
       },
       begin: { step: 4, warm: false, loadedStep: 4 },
       intervalSeconds: () => 10,
-    });
+    };
+    const beat = heartbeatOf(source, () => (now += everyMs));
     for (ageSeconds of ages) beat(trained);
     return beats;
   });
@@ -53,6 +59,10 @@ test('a beat says the step, the rates and the newest checkpoint', async () => {
       durableAt: 1_000,
     },
   ]);
+});
+
+test('steps that follow fast are told twice a second', async () => {
+  assert.equal((await beatsAt(Array(20).fill(0), onTheWay, 100)).length, 4);
 });
 
 test('a checkpoint of a way that a reset has left is not the newest one, nor is one further on', async () => {
