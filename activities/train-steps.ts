@@ -117,6 +117,7 @@ async function trainSegment(
   const total = {
     step: begin.step,
     loss: null as number | null,
+    learningRate: null as number | null,
     images: 0,
     seconds: 0,
     busySeconds: 0,
@@ -129,7 +130,10 @@ async function trainSegment(
     metrics.onEvent(event);
     onSaved(event);
     if (event.type === 'extracting') total.busySeconds += event.seconds;
-    if (event.type === 'step') trainer.seenStep = event.step;
+    if (event.type === 'step') {
+      trainer.seenStep = event.step;
+      total.learningRate = event.learningRate;
+    }
   };
   const deadline = performance.now() + config.training.sliceSeconds * 1000;
   trainer.seenStep = begin.step;

@@ -1,5 +1,6 @@
 /** What a run says of itself while it goes on and at its end: the query's answer, heartbeats, the result. */
 import { z } from 'zod';
+import type { Side } from './manifests.ts';
 import type { PromotionState } from './promotion.ts';
 
 /** Of every run. */
@@ -47,7 +48,12 @@ export interface TrainingProgress {
   readonly stepsPerEpoch: number;
   readonly batchSize: number;
   readonly loss?: number;
+  readonly learningRate?: number;
   readonly imagesPerSecond?: number;
+  /** When this was so, in epoch milliseconds; absent before the first milestone. */
+  readonly at?: number;
+  /** The losses of the last milestones. */
+  readonly losses?: readonly number[];
   readonly validations: readonly Validation[];
   readonly best?: Validation | undefined;
   /** The newest step whose checkpoint is in the store, and when it came there. */
@@ -128,6 +134,20 @@ export interface RunResult {
   readonly notBitEqual: readonly string[];
   /** What became of the model, where it might be promoted. */
   readonly promotion?: PromotionState;
+}
+
+/** What `prepareDataset` returns. */
+export interface PreparedDataset {
+  /** Digests of the dataset and of its split. */
+  readonly dataset: string;
+  readonly split: string;
+  readonly images: number;
+  /** Broken images. */
+  readonly setAside: number;
+  readonly classes: number;
+  /** Images and base shards of each side. */
+  readonly samples: Readonly<Record<Side, number>>;
+  readonly shards: Readonly<Record<Side, number>>;
 }
 
 /** What a run comes to that finds nothing new to train on for its model. */

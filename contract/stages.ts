@@ -164,6 +164,8 @@ export interface Segment {
   readonly loadedStep: number | null;
   /** Mean loss of the last step, in nats; null when the state was there already. */
   readonly loss: number | null;
+  /** Of the last step; null likewise. */
+  readonly learningRate: number | null;
   readonly images: number;
   /** Seconds of the training loop, waiting for data and saving included. */
   readonly seconds: number;

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { heartbeatThrottleMs, shutdownGraceMs } from '../contract/timing.ts';
+import { createSearchAttributes } from './search-attributes.ts';
 
 /** The options each kind of worker chooses itself. */
 type OwnOptions = Pick<WorkerOptions, 'activities' | 'maxConcurrentActivityTaskExecutions'> & {
@@ -33,6 +34,7 @@ export async function runWorker({
   const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
   const connection = await NativeConnection.connect(connectionOptions ?? {});
   try {
+    if (workflowsPath !== undefined) await createSearchAttributes(connection, namespace);
     const workers = await Promise.all(
       taskQueues.map((taskQueue) =>
         Worker.create({

@@ -47,6 +47,9 @@ export const headwayAtStart = (takeover: Takeover | undefined): CarriedHeadway =
   startedAt: Date.now(),
 });
 
+/** As many as a sparkline shows. */
+const mostLosses = 40;
+
 /** Training begins, or goes on. */
 export function openHeadway(
   plan: TrainingPlan,
@@ -88,8 +91,11 @@ export function openHeadway(
       progress.training((before) => ({
         ...before!,
         step,
+        at: Date.now(),
         ...(segment.loss !== null && {
           loss: segment.loss,
+          losses: [...(before!.losses ?? []), segment.loss].slice(-mostLosses),
+          learningRate: segment.learningRate!,
           imagesPerSecond: segment.images / segment.seconds,
         }),
         validations: course.validations,

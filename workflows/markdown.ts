@@ -6,8 +6,14 @@ import type { PromotionState } from '../contract/promotion.ts';
 
 const marks = { waiting: '·', running: '▶', done: '✓', failed: '✗', cancelled: '■' } as const;
 
-/** Renders the current details of a run. */
-export function progressMarkdown(progress: RunProgress): string {
+/** The run as Temporal knows it. */
+interface Execution {
+  readonly workflowId: string;
+  readonly workflowType: string;
+}
+
+/** Renders a run's current details. */
+export function progressMarkdown(progress: RunProgress, execution: Execution): string {
   const { stages, training, resumed, paused, promotion, lastProblem, result } = progress;
   const lines = ['```', ...stages.map(stageLine), '```'];
   if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
@@ -15,8 +21,9 @@ export function progressMarkdown(progress: RunProgress): string {
   if (training) lines.push(...trainingLines(training, paused));
   if (promotion) lines.push(...promotionLines(promotion));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
-  if (result && 'noChange' in result) lines.push('', noChangeSentence(result.noChange));
-  else if (result) {
+  if (!result) lines.push(...goOnLines(stages, execution));
+  else if ('noChange' in result) lines.push('', noChangeSentence(result.noChange));
+  else {
     const { example } = result;
     lines.push(
       '',
@@ -24,10 +31,39 @@ export function progressMarkdown(progress: RunProgress): string {
       `Image \`${example.id}\`: ${example.predicted} (${percent(example.probability)})${
         example.predicted === example.label ? '' : `, but it is ${example.label}`
       }.`,
-      `Report: \`${result.reportKey}\``,
+      '',
+      `Report: \`${result.reportKey}\` in the bucket; \`npx nightshift status ${execution.workflowId}\` shows where it lies.`,
     );
   }
   return lines.join('\n');
+}
+
+/** What to press, or why nothing: also for one that is terminated later, which can't say it then. */
+function goOnLines(
+  stages: readonly StageProgress[],
+  { workflowId, workflowType }: Execution,
+): string[] {
+  const ended = stages.find(({ status }) => status === 'failed' || status === 'cancelled');
+  const again = 'start it again with the same input: what is made already is found in the bucket';
+  const resumption =
+    `start a \`trainingPipeline\` with the input \`{ "resumeFrom": "${workflowId}" }\` ` +
+    `(or \`npx nightshift resume ${workflowId}\`)`;
+  const isTraining = workflowType === 'trainingPipeline';
+  if (!ended && !isTraining) return [];
+  if (!ended) {
+    return [
+      '',
+      `A worker or a server that dies needs no one: the run goes on by itself. If the run is ended, ${resumption}.`,
+    ];
+  }
+  const { name, note = 'no reason was given' } = ended;
+  const goOn = isTraining ? `${resumption}: it goes on from the last checkpoint` : again;
+  if (ended.status === 'cancelled') return ['', `**Cancelled** in \`${name}\`. To go on, ${goOn}.`];
+  const remedy =
+    name === 'configure'
+      ? 'The result lists what is wrong. Correct it under _More Actions_, _Start Workflow Like This One_.'
+      : `Once the cause is gone, ${goOn}.`;
+  return ['', `**Failed** in \`${name}\`: ${note}`, '', remedy];
 }
 
 function promotionLines(promotion: PromotionState): string[] {
@@ -59,30 +95,50 @@ function stageLine({ name, status, done, total, startedAt, endedAt, note }: Stag
     .join(' ');
 }
 
+/** A line each of place, loss, accuracy, time to go and checkpoint. */
 function trainingLines(training: TrainingProgress, paused = false): string[] {
-  const { step, steps, stepsPerEpoch, epochs, loss, imagesPerSecond, best } = training;
+  const { step, steps, stepsPerEpoch, epochs, at, hardware, resumes } = training;
   const epoch = Math.min(epochs, Math.floor(step / stepsPerEpoch) + 1);
-  const lines = ['', `Epoch ${epoch} of ${epochs}, step ${step} of ${steps}`];
-  if (loss !== undefined) lines.push(`, loss ${loss.toFixed(3)}`);
-  if (imagesPerSecond !== undefined && !paused) {
-    lines.push(`, ${imagesPerSecond.toFixed(0)} images/s`);
-  }
-  if (training.hardware) lines.push(`, on ${training.hardware}`);
-  const text = [lines.slice(0, 2).join('\n') + lines.slice(2).join('')];
-  if (training.validations.length > 0) {
-    const accuracies = training.validations.map(({ accuracy }) => accuracy);
-    text.push(
-      '',
-      `Validation accuracy \`${sparkline(accuracies)}\` ${percent(accuracies.at(-1) ?? 0)}` +
-        (best ? `, best ${percent(best.accuracy)} at step ${best.step}` : ''),
-    );
-  }
-  const { durableStep, durableAt, resumes } = training;
+  const place = [`Epoch ${epoch} of ${epochs}, step ${step} of ${steps}`];
+  if (at !== undefined) place.push(`at ${clock(at)}`);
+  if (hardware) place.push(`on ${hardware}`);
+  const text = ['', place.join(', ')];
+  if (training.loss !== undefined) text.push('', lossLine(training, paused));
+  if (training.validations.length > 0) text.push('', accuracyLine(training));
+  if (!paused) text.push(...timeToGo(training));
+  const { durableStep, durableAt } = training;
   const since = durableAt ? `, since ${clock(durableAt)}` : '';
   const durable = durableStep > 0 ? `step ${durableStep}${since}` : 'none yet';
   text.push('', `Newest durable checkpoint: ${durable}.`);
   if (resumes > 0) text.push('', `Resumed ${resumes === 1 ? 'once' : `${resumes} times`}.`);
   return text;
+}
+
+function lossLine(
+  { loss, losses = [], learningRate, imagesPerSecond }: TrainingProgress,
+  paused: boolean,
+): string {
+  const parts = [`Loss \`${sparkline(losses)}\` ${loss!.toFixed(3)}`];
+  if (learningRate !== undefined) {
+    parts.push(`learning rate ${Number(learningRate.toPrecision(3))}`);
+  }
+  if (imagesPerSecond !== undefined && !paused)
+    parts.push(`${imagesPerSecond.toFixed(0)} images/s`);
+  return parts.join(', ');
+}
+
+function accuracyLine({ validations, best }: TrainingProgress): string {
+  const last = validations.at(-1)!;
+  const curve = sparkline(validations.map(({ accuracy }) => accuracy));
+  const bestSoFar = best ? `, best ${percent(best.accuracy)} at step ${best.step}` : '';
+  return `Validation accuracy \`${curve}\` ${percent(last.accuracy)} at step ${last.step}${bestSoFar}`;
+}
+
+/** When the last step is expected, as fast as the last ones were. */
+function timeToGo({ step, steps, batchSize, imagesPerSecond, at }: TrainingProgress): string[] {
+  if (at === undefined || !imagesPerSecond || step === steps) return [];
+  const leftMs = (1000 * (steps - step) * batchSize) / imagesPerSecond;
+  return ['', `Training ends about ${minute(at + leftMs)}.`];
 }
 
 const sparks = '▁▂▃▄▅▆▇█';
@@ -103,3 +159,7 @@ function progressBar(share: number): string {
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 const clock = (at: number): string => `${new Date(at).toISOString().slice(11, 19)} UTC`;
+
+/** `2026-11-25 14:03 UTC`: it may be another day. */
+const minute = (at: number): string =>
+  `${new Date(at).toISOString().slice(0, 16).replace('T', ' ')} UTC`;

@@ -6,13 +6,14 @@ import type { PromotionState } from '../contract/promotion.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { weightsNote } from '../contract/weights.ts';
-import { data, model, quick } from './activities.ts';
+import { data, model as onGpu, quick } from './activities.ts';
+import { ingest, ingestNotes, remakeData, shards, split } from './dataset.ts';
+import { tellList, tellSettings } from './listing.ts';
 import { keepMilestones } from './milestones.ts';
 import { goOnInNext } from './next-execution.ts';
 import type { CarriedRun, PreparedRun } from './next-execution.ts';
 import { onceMended } from './once-mended.ts';
 import { predictTestSet } from './predict.ts';
-import { prepareBaseShards } from './prepare.ts';
 import { openProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { promote } from './promote.ts';
@@ -52,11 +53,11 @@ async function runStages(
   const { prepared, begin } = begun;
   const { inputs, preset, taken, test } = prepared;
   tell(inputs.config.webhook);
-  const remakeData = (): Promise<void> => remakeDataOf(inputs);
+  const remake = (): Promise<void> => remakeData(inputs);
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
   const training = await progress.stage('train', async () =>
     train(inputs, await begin(), {
-      ...{ progress, steering, remakeData, milestones },
+      ...{ progress, steering, remakeData: remake, milestones },
       goOnInNext: (state) =>
         goOnInNext(input, { prepared, training: state, progress: progress.carried() }),
     }),
@@ -88,14 +89,14 @@ async function runStages(
         // The one before is garbage from here on.
         result = await report(state);
       };
-      const remake = async (): Promise<string> => {
-        await remakeData();
+      const remakeAll = async (): Promise<string> => {
+        await remake();
         predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
         // Of a best state that was lost meanwhile, the next one is promoted.
         result = await report();
         return predictions;
       };
-      const state = await promote(gate, { inputs, predictions, remake, tell });
+      const state = await promote(gate, { inputs, predictions, remake: remakeAll, tell });
       await tell(state);
       const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
       await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
@@ -118,16 +119,10 @@ async function prepareRun(
   );
   tell(config.webhook);
   progress.begins(preset, takeover, config.promotion !== undefined);
+  tellSettings(preset, config);
   const { dataset, taken, considered } = await progress.stage('ingest', async () => {
-    const dataset = await data.ingestDataset({
-      source: config.dataset.source,
-      sha256: config.dataset.sha256,
-      maxBadImages: config.dataset.maxBadImages,
-      keepDays: config.augment.keepDays,
-      digest: takeover?.inputs.dataset,
-      classes: config.dataset.classes,
-    });
-    const aside = dataset.setAside ? [`${dataset.setAside} broken images set aside`] : [];
+    const dataset = await ingest(config, takeover?.inputs.dataset);
+    const aside = ingestNotes(dataset);
     if (aside.length > 0) progress.note('ingest', aside.join());
     const considered = takeover ? null : await findUnchanged(config, dataset.digest);
     if (takeover || considered || config.model.weights === 'none') {
@@ -137,39 +132,29 @@ async function prepareRun(
     progress.note('ingest', [...aside, weightsNote(taken)].join('; '));
     return { dataset, taken, considered };
   });
+  const model = config.promotion?.model ?? config.model.architecture;
+  tellList({ dataset: dataset.digest, model });
   if (considered) return { run, noChange: considered };
   const weights = takeover
     ? takeover.inputs.weights
     : taken && { digest: taken.digest, conventions: taken.conventions };
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
-  const numerics = model.resolveNumerics({
+  const numerics = onGpu.resolveNumerics({
     config,
     classes: dataset.classes,
     conventions: conventionsOf({ weights }),
   });
   numerics.catch(() => undefined);
-  const split = await progress.stage('split', async () => {
-    const split = await onceMended(
-      () => data.splitDataset({ dataset: dataset.digest, config }),
-      () => remakeDatasetOf({ config, dataset: dataset.digest }),
-    );
-    progress.note('split', split.note);
-    return split;
-  });
-  const made = { config, classes: dataset.classes, weights };
-  const digests = { dataset: dataset.digest, split: split.digest };
-  const base = await progress.stage('shards', (advance) =>
-    onceMended(
-      () => prepareBaseShards(split.digest, config, advance),
-      () => remakeDataOf({ ...made, ...digests }),
-    ),
-  );
+  const { digest, samples } = await split(config, dataset.digest, progress);
+  const digests = { dataset: dataset.digest, split: digest };
+  const made = { config, classes: dataset.classes, weights, ...digests };
+  const base = await shards(made, progress);
   const inputs: TrainingInputs = {
     run,
-    ...{ ...made, ...digests },
+    ...made,
     train: base.train.digest,
     validation: base.validation.digest,
-    samples: split.samples.train,
+    samples: samples.train,
     ...(takeover?.origin && { origin: takeover.origin }),
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
     ...(takeover?.plateauFrom !== undefined && { plateauFrom: takeover.plateauFrom }),
@@ -178,27 +163,6 @@ async function prepareRun(
     prepared: { preset, inputs, test: base.test.digest, taken },
     begin: async () => ({ numerics, takeover: await withOwnStates(inputs, takeover) }),
   };
-}
-
-/** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
-async function remakeDataOf(
-  inputs: Pick<TrainingInputs, 'config' | 'classes' | 'weights' | 'dataset' | 'split'>,
-): Promise<void> {
-  const { config, classes, weights, dataset, split } = inputs;
-  await remakeDatasetOf(inputs);
-  if (weights) await data.remakeWeights({ model: config.model, classes, digest: weights.digest });
-  await data.splitDataset({ dataset, config });
-  await prepareBaseShards(split, config, () => undefined, 'verify');
-}
-
-async function remakeDatasetOf({
-  config,
-  dataset,
-}: Pick<TrainingInputs, 'config' | 'dataset'>): Promise<void> {
-  const { source, sha256, maxBadImages } = config.dataset;
-  const { keepDays } = config.augment;
-  const asked = { source, sha256, maxBadImages, keepDays };
-  await data.ingestDataset({ ...asked, digest: dataset, verify: true });
 }
 
 /** The run that has trained and judged the same for its model; null: there is something new, or nobody asks. */

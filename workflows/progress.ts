@@ -5,6 +5,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
@@ -19,6 +20,7 @@ import type { PromotionState } from '../contract/promotion.ts';
 import type { StoredState, Takeover } from '../contract/stages.ts';
 import { progressMarkdown } from './markdown.ts';
 import { progressQuery } from './messages.ts';
+import { tellList } from './listing.ts';
 
 /** Tells how many parts of a stage are done. */
 export type Advance = (done: number, total: number) => void;
@@ -42,16 +44,20 @@ export interface Progress {
   finish<R extends RunResult | NoChange>(result: R): R;
 }
 
-/** Starts answering the query `progress` for this workflow. */
-export function openProgress(run: string, carried?: RunProgress): Progress {
+/** Starts answering the query `progress` for this workflow, whose first stages are these. */
+export function openProgress(
+  run: string,
+  carried?: RunProgress,
+  stages: readonly StageName[] = stageNames,
+): Progress {
   let state: RunProgress = carried ?? {
     run,
     preset: '',
-    stages: stageNames.map(waiting),
+    stages: stages.map(waiting),
   };
   const update = (change: Partial<RunProgress>): void => {
     state = { ...state, ...change };
-    setCurrentDetails(progressMarkdown(state));
+    setCurrentDetails(progressMarkdown(state, workflowInfo()));
   };
   const updateStage = (name: StageName, change: Partial<StageProgress>): void =>
     update({
@@ -64,6 +70,10 @@ export function openProgress(run: string, carried?: RunProgress): Progress {
   const training: Progress['training'] = (change) => {
     const training = change(state.training);
     update({ training });
+    tellList({
+      epoch: Math.floor(training.step / training.stepsPerEpoch),
+      ...(training.best && { bestAccuracy: training.best.accuracy }),
+    });
     updateStage('train', { done: training.step, total: training.steps });
   };
 
@@ -71,6 +81,7 @@ export function openProgress(run: string, carried?: RunProgress): Progress {
     async stage(name, work) {
       const before = state.stages.find((stage) => stage.name === name)!;
       updateStage(name, { status: 'running', startedAt: before.startedAt ?? Date.now() });
+      tellList({ stage: name });
       try {
         const result = await work((done, total) => updateStage(name, { done, total }));
         updateStage(name, { status: 'done', endedAt: Date.now() });

@@ -22,6 +22,7 @@ export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {})
     checkpoint: { run: inputs.run, lineage: 'lineage', step },
     loadedStep: input.reachedStep === 0 ? 0 : null,
     loss: 2,
+    learningRate: 0.001,
     images: 10,
     seconds: 1,
     busySeconds: 1,

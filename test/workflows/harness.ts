@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
 import type { RunProgress, RunResult } from '../../contract/progress.ts';
+import { createSearchAttributes } from '../../workers/search-attributes.ts';
 import { progressQuery } from '../../workflows/messages.ts';
 import { startTestTemporal } from '../support/servers.ts';
 import { fakeActivities } from './fake-activities.ts';
@@ -76,6 +77,7 @@ export async function openHarness(
   const server = { address: address ?? temporal!.address };
   const connection = await NativeConnection.connect(server);
   const client = new Client({ connection: await Connection.connect(server) });
+  await createSearchAttributes(connection, 'default');
   const workflowBundle = await bundleWorkflows();
   return {
     client,

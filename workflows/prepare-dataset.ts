@@ -1,0 +1,35 @@
+/** A dataset made ready to be trained on, and no more: later runs with these settings find it in the bucket. */
+import { workflowInfo } from '@temporalio/workflow';
+import type { PreparedDataset, StageName } from '../contract/progress.ts';
+import { quick } from './activities.ts';
+import { ingest, ingestNotes, shards, split } from './dataset.ts';
+import { tellList, tellSettings } from './listing.ts';
+import { openProgress } from './progress.ts';
+
+const stages: readonly StageName[] = ['configure', 'ingest', 'split', 'shards'];
+
+/** Takes a dataset in, splits it and writes its base shards. `input`: as of `trainingPipeline`. */
+export async function prepareDataset(input?: unknown): Promise<PreparedDataset> {
+  const progress = openProgress(workflowInfo().firstExecutionRunId, undefined, stages);
+  const { preset, config } = await progress.stage('configure', () => quick.resolveConfig(input));
+  tellSettings(preset, config);
+  const dataset = await progress.stage('ingest', async () => {
+    const dataset = await ingest(config);
+    progress.note('ingest', [`${dataset.samples} images`, ...ingestNotes(dataset)].join('; '));
+    return dataset;
+  });
+  tellList({ dataset: dataset.digest });
+  const { digest, samples } = await split(config, dataset.digest, progress);
+  const { classes } = dataset;
+  const made = { config, classes, weights: null, dataset: dataset.digest, split: digest };
+  const { train, validation, test } = await shards(made, progress);
+  return {
+    dataset: dataset.digest,
+    images: dataset.samples,
+    setAside: dataset.setAside ?? 0,
+    classes: classes.length,
+    split: digest,
+    samples,
+    shards: { train: train.parts, validation: validation.parts, test: test.parts },
+  };
+}
