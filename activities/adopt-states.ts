@@ -3,7 +3,7 @@ import { log } from '@temporalio/activity';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkpointManifestSchema } from '../contract/manifests.ts';
-import { planTraining } from '../contract/plan.ts';
+import { planOf } from '../contract/plan.ts';
 import { bestOf } from '../contract/stages.ts';
 import type {
   CheckpointReference,
@@ -37,7 +37,7 @@ export async function adoptStates(
   { inputs, timeline, validations }: AdoptInput,
   step: Step,
 ): Promise<Pick<Takeover, 'origin' | 'validations'>> {
-  const plan = planTraining(inputs.samples, inputs.config.training);
+  const plan = planOf(inputs, timeline);
   const context = { inputs, timeline, validations, plan };
   const reachedAgain = validations.filter((one) => one.step > inputs.origin.step);
   // What lies beyond the state to go on from is trained to again, and saved.

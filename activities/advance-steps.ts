@@ -4,7 +4,7 @@
  */
 import type { TrainingConfig } from '../contract/config.ts';
 import { NightshiftError, failureTypeNamed } from '../contract/failures.ts';
-import { isValidated, planTraining } from '../contract/plan.ts';
+import { isValidated, planOf } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainStepsInput } from '../contract/stages.ts';
 import type { TrainerEvent } from '../model/trainer-client.ts';
@@ -47,7 +47,7 @@ export async function advanceSteps(
   const { uploads } = services;
   const { run, config } = input.inputs;
   const { training, seed } = config;
-  const plan = planTraining(input.inputs.samples, training);
+  const plan = planOf(input.inputs, input.timeline);
   const mostLost = training.checkpointEverySteps ?? Infinity;
   const durableStep = (at: number): number => durableOf(uploads, input, begin, at).step;
   for (let from = fromStep, isOver = false; !isOver && from < toStep;) {

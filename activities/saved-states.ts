@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { planTraining } from '../contract/plan.ts';
+import { planOf } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { byAccuracy } from '../contract/stages.ts';
 import type { StoredState, TrainStepsInput } from '../contract/stages.ts';
@@ -140,6 +140,6 @@ export function storedBy(
 }
 
 export function contextOf({ inputs, timeline, validations }: TrainStepsInput): CheckpointContext {
-  const plan = planTraining(inputs.samples, inputs.config.training);
+  const plan = planOf(inputs, timeline);
   return { inputs, timeline, validations, plan };
 }

@@ -1,7 +1,7 @@
 /** The data stages that runs under way still need, and that could be let go of. */
 import { runNameKey } from '../contract/keys.ts';
 import { runNameSchema } from '../contract/manifests.ts';
-import { planTraining, position } from '../contract/plan.ts';
+import { planOf, position } from '../contract/plan.ts';
 import { augmentedShards } from '../contract/stages.ts';
 import type { RunRecord } from '../contract/stages.ts';
 import { digestOf } from '../data/digest.ts';
@@ -28,10 +28,9 @@ export async function stagesInUse(
 }
 
 /** The views of the epoch that it is in and of the next, or all that come again; and what it validates by. */
-function* neededBy({ inputs, step }: RunRecord): Generator<string> {
-  const { config, samples } = inputs;
-  const { views } = config.augment;
-  const plan = planTraining(samples, config.training);
+function* neededBy({ inputs, timeline, step }: RunRecord): Generator<string> {
+  const { views } = inputs.config.augment;
+  const plan = planOf(inputs, timeline);
   const { epoch: first } = position(plan, step);
   const last = Math.min(plan.epochs, first + (views ?? 2));
   for (let epoch = first; epoch < last; epoch += 1) {

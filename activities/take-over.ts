@@ -2,13 +2,14 @@
 import { log } from '@temporalio/activity';
 import type { Config } from '../contract/config.ts';
 import { changeText, changesBetween, refusedChanges, trainingIdentity } from '../contract/forks.ts';
-import { planTraining } from '../contract/plan.ts';
+import { planOf, planTraining } from '../contract/plan.ts';
 import type {
   CheckpointReference,
   RunRecord,
   Takeover,
   ValidatedState,
 } from '../contract/stages.ts';
+import type { Decision } from '../contract/timeline.ts';
 import { inWindow } from '../contract/window.ts';
 import { digestOf } from '../data/digest.ts';
 import { checkpointsDownFrom, readCheckpoint } from '../model/checkpoint.ts';
@@ -38,7 +39,11 @@ export async function takeOver(
   const origin = await newestState(store, record, { step, signal });
   const refused = origin ? refusedChanges(changes) : [];
   if (refused.length > 0) throw invalid(refused);
-  const { steps } = planTraining(inputs.samples, config.training);
+  const isChanged = (keys: RegExp): boolean => changes.some(({ key }) => keys.test(key));
+  // What is asked for now stands above an extension from before.
+  const { steps } = isChanged(/^training\.epochs$/)
+    ? planTraining(inputs.samples, config.training)
+    : planOf({ ...inputs, config }, timeline.filter(isNoStop));
   if (origin && origin.step > steps) {
     throw invalid([
       `training.epochs: ${config.training.epochs} end after step ${steps}, but the state to go on from is of step ${origin.step}; give more, or an earlier step`,
@@ -47,6 +52,8 @@ export async function takeOver(
   const forked =
     origin !== null &&
     digestOf(trainingIdentity(inputs.config)) !== digestOf(trainingIdentity(config));
+  // A training that was stopped is over, unless something else is asked of it.
+  const goesOn = forked || step !== undefined || isChanged(whereItEnds);
   // Without a step and with the same settings it is the same run, wherever it broke off.
   const reached = step === undefined && !forked ? record.step : (origin?.step ?? 0);
   const validations = await withUsableWeights(
@@ -72,11 +79,18 @@ export async function takeOver(
     ...(origin && plateauFrom !== undefined && { plateauFrom }),
     step: origin ? (lost?.step ?? reached) : 0,
     inputs,
-    timeline: timeline.filter(({ fromStep }) => origin && fromStep <= reached),
+    timeline: timeline.filter(
+      (decision) => origin && decision.fromStep <= reached && (!goesOn || isNoStop(decision)),
+    ),
     validations: validations.filter(({ step: at }) => at < (lost?.step ?? Infinity)),
     changes: changes.map(changeText),
   };
 }
+
+/** The settings that say where training ends, and that no state's bits depend on. */
+const whereItEnds = /^(training\.(earlyStop|target)|budget)\b/;
+
+const isNoStop = ({ stop }: Decision): boolean => stop === undefined;
 
 /** Every byte of it is read: what comes later may rely on it. */
 async function newestState(

@@ -5,7 +5,7 @@
  */
 import { NightshiftError } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
-import { isValidated, planTraining, position } from '../contract/plan.ts';
+import { isValidated, planOf, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { augmentedShards, conventionsOf } from '../contract/stages.ts';
@@ -102,7 +102,7 @@ async function trainSegment(
   const { uploads, metrics } = services;
   const { inputs, timeline, toStep } = input;
   const { run, config } = inputs;
-  const plan = planTraining(inputs.samples, config.training);
+  const plan = planOf(inputs, timeline);
   await uploads.settled(run, mostWaitingUploads);
   const loadingAt = performance.now();
   const begin = await resumeState(services, input, step, trainer);
@@ -135,7 +135,15 @@ async function trainSegment(
       total.learningRate = event.learningRate;
     }
   };
-  const deadline = performance.now() + config.training.sliceSeconds * 1000;
+  const beganAt = performance.now();
+  const { enoughAfterSeconds = Infinity } = input;
+  /** Before this step nothing is enough. */
+  const leastStep = enoughAfterSeconds === Infinity ? 0 : Math.max(1, input.reachedStep);
+  const secondsLeft = (): number => {
+    const isEnough = total.step >= leastStep;
+    const most = Math.min(config.training.sliceSeconds, isEnough ? enoughAfterSeconds : Infinity);
+    return most - secondsSince(beganAt);
+  };
   trainer.seenStep = begin.step;
   const onPiece = (advanced: Advanced): void => {
     metrics.onPiece(advanced);
@@ -146,14 +154,15 @@ async function trainSegment(
     total.busySeconds += advanced.seconds - advanced.waitSeconds;
     trainer.stateKey = stateKeyOf(input, total.step);
   };
-  while (total.step < toStep && performance.now() < deadline) {
+  while (total.step < toStep && secondsLeft() > 0) {
     const { epoch } = position(plan, total.step);
-    const target = Math.min(toStep, (epoch + 1) * plan.stepsPerEpoch);
+    const next = total.step < leastStep ? leastStep : toStep;
+    const target = Math.min(next, toStep, (epoch + 1) * plan.stepsPerEpoch);
     const maker = { trainer, step, onEvent };
     await withEpochRecords(services, input, epoch, maker, (records) =>
       advanceSteps(services, input, step, trainer, {
         ...{ records, begin, onEvent, onPiece, fromStep: total.step, toStep: target },
-        secondsLeft: () => (deadline - performance.now()) / 1000,
+        secondsLeft,
       }),
     );
     step.signal.throwIfAborted();

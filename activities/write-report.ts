@@ -4,11 +4,11 @@ import sharp from 'sharp';
 import { runPrefix, runResultKey } from '../contract/keys.ts';
 import { runResultManifestSchema } from '../contract/manifests.ts';
 import type { ShardSetManifest } from '../contract/manifests.ts';
-import { planTraining } from '../contract/plan.ts';
+import { planOf } from '../contract/plan.ts';
 import type { Example, RunResult, StageProgress, Validation } from '../contract/progress.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 import type { CheckpointReference, TrainingInputs } from '../contract/stages.ts';
-import type { Decision } from '../contract/timeline.ts';
+import type { Decision, StopReason } from '../contract/timeline.ts';
 import type { TakenWeights } from '../contract/weights.ts';
 import { sha256 } from '../data/digest.ts';
 import { openShard } from '../data/tfrecord.ts';
@@ -34,6 +34,7 @@ export interface ReportRequest {
   readonly predictions: string;
   readonly trained: {
     readonly steps: number;
+    readonly stopped?: StopReason | undefined;
     readonly timeline: readonly Decision[];
     readonly validations: readonly Validation[];
     readonly best: Validation & { readonly checkpoint: CheckpointReference };
@@ -84,7 +85,7 @@ export async function writeReport(
     picture: pictures.get(row.id)!,
   });
 
-  const plan = planTraining(inputs.samples, config.training);
+  const plan = planOf(inputs, trained.timeline);
   const html = await renderReport({
     run,
     preset: request.preset,
@@ -138,6 +139,7 @@ export async function writeReport(
   return {
     run,
     steps: trained.steps,
+    ...(trained.stopped && { stopped: trained.stopped }),
     bestStep: trained.best.step,
     validationAccuracy: trained.best.accuracy,
     testSamples: metrics.samples,

@@ -1,4 +1,7 @@
 /** From samples to shards, from epochs to steps, to the next milestone. Pure arithmetic. */
+import type { TrainingInputs } from './stages.ts';
+import { decided } from './timeline.ts';
+import type { Decision } from './timeline.ts';
 
 /** One shard of a plan: `count` records from record `first` on. */
 export interface PlannedShard {
@@ -53,6 +56,7 @@ export interface TrainingPlan {
   readonly batchSize: number;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  /** All of these epochs, or fewer where training was stopped. */
   readonly steps: number;
   readonly validateEverySteps: number;
 }
@@ -74,6 +78,18 @@ export function planTraining(
     steps: stepsPerEpoch * training.epochs,
     validateEverySteps: training.validateEverySteps,
   };
+}
+
+/** The plan by the decisions taken so far: extended, and ending where training was stopped. */
+export function planOf(
+  { samples, config }: Pick<TrainingInputs, 'samples' | 'config'>,
+  timeline: readonly Decision[],
+): TrainingPlan {
+  const { training } = config;
+  const epochs = decided(timeline, 'epochs', Infinity) ?? training.epochs;
+  const plan = planTraining(samples, { ...training, epochs });
+  const stop = timeline.find((decision) => decision.stop !== undefined);
+  return stop ? { ...plan, steps: stop.fromStep } : plan;
 }
 
 /** Where step `step` (counted from 0) stands: its epoch, and its first record in the epoch's order. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Side } from './manifests.ts';
 import type { PromotionState } from './promotion.ts';
+import type { StopReason } from './timeline.ts';
 
 /** Of every run. */
 export const stageNames = [
@@ -46,6 +47,8 @@ export interface TrainingProgress {
   readonly steps: number;
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  /** Why it ends before the last step of these epochs, once that is decided: `steps` is where. */
+  readonly stopped?: StopReason;
   readonly batchSize: number;
   readonly loss?: number;
   readonly learningRate?: number;
@@ -110,6 +113,8 @@ export interface Example {
 export interface RunResult {
   readonly run: string;
   readonly steps: number;
+  /** Why training ended before its last planned step, where it did. */
+  readonly stopped?: StopReason;
   readonly bestStep: number;
   readonly validationAccuracy: number;
   readonly testSamples: number;

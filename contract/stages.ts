@@ -153,6 +153,11 @@ export interface TrainStepsInput {
   /** The furthest step that is known to have been taken, by attempts that failed too: what is lost when an older state must do. */
   readonly seenStep: number;
   readonly toStep: number;
+  /**
+   * Once so many seconds are over the step reached is enough: the first one, or `reachedStep`, is
+   * trained to all the same. Without it, the configuration's slice alone bounds the time.
+   */
+  readonly enoughAfterSeconds?: number;
 }
 
 /** What a segment of training came to. */

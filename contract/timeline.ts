@@ -20,6 +20,10 @@ export function numericsText({ device, instructions, threads, precision }: Numer
   return `${device} (${instructions}, ${threads} threads), ${precision}`;
 }
 
+/** Why training ends before the last planned step: told to, its budget is spent, or a controller's rule holds. */
+export const stopReasonSchema = z.enum(['asked', 'budget', 'early stop', 'target']);
+export type StopReason = z.infer<typeof stopReasonSchema>;
+
 /** One decision: from step `fromStep` (counted from 0) on, the steps are taken so. */
 export const decisionSchema = z.strictObject({
   fromStep: z.int().min(0),
@@ -28,6 +32,10 @@ export const decisionSchema = z.strictObject({
   learningRate: z.number().positive().exactOptional(),
   /** Set after a plateau: multiplies the scheduled learning rate. */
   learningRateFactor: z.number().positive().exactOptional(),
+  /** Extended by hand: stands for `training.epochs`, in a schedule of the learning rate too. */
+  epochs: z.int().positive().exactOptional(),
+  /** No step is taken any more: that of this number would have been the next one. */
+  stop: stopReasonSchema.exactOptional(),
 });
 export type Decision = z.infer<typeof decisionSchema>;
 

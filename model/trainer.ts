@@ -2,10 +2,9 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NightshiftError } from '../contract/failures.ts';
-import { decided } from '../contract/timeline.ts';
 import type { Batches } from '../data/batches.ts';
 import { bundleName, ledgerFile, lossesFile } from './checkpoint-files.ts';
-import { learningRateAt } from './learning-rate.ts';
+import { decidedRate } from './learning-rate.ts';
 import type { Program } from './program.ts';
 import { inputOf } from './records.ts';
 import type {
@@ -55,7 +54,7 @@ export async function advance(
   request: AdvanceRequest,
   control: LoopControl,
 ): Promise<Advanced> {
-  const { plan, training, timeline, seed, fromStep, toStep, statePrefix } = request;
+  const { seed, fromStep, toStep, statePrefix } = request;
   const { stop } = control;
   const saveAt = new Set(request.saveAt);
   const startedAt = performance.now();
@@ -81,9 +80,7 @@ export async function advance(
     });
     if (batch === 'none') break;
     if (!batch) throw new Error(`step ${step}: the epoch has no more samples`);
-    const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
-    const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
-    const learningRate = scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
+    const learningRate = decidedRate(request, step);
     loss = program.train(inputOf(batch, request.records), { learningRate, step, seed });
     if (!Number.isFinite(loss)) throw diverged(step, `the loss is ${loss}`, learningRate);
     record.learningRate = learningRate;

@@ -1,6 +1,5 @@
 /** Augmented shards, made one epoch ahead of the trainer; a failure shows when the epoch is asked for. */
 import { CancellationScope } from '@temporalio/workflow';
-import type { TrainingPlan } from '../contract/plan.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { prepareEpoch } from './prepare.ts';
 import type { Trust } from './prepare.ts';
@@ -17,7 +16,7 @@ export interface EpochsAhead {
   readonly isIdle: boolean;
 }
 
-export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsAhead {
+export function epochsAhead(inputs: TrainingInputs): EpochsAhead {
   const prepared = new Map<number, Promise<void>>();
   const scope = new CancellationScope();
   let underWay = 0;
@@ -33,7 +32,7 @@ export function epochsAhead(inputs: TrainingInputs, plan: TrainingPlan): EpochsA
     });
   };
   const prepare = (epoch: number): void => {
-    if (epoch < plan.epochs && !prepared.has(epoch)) start(epoch, 'trust');
+    if (!prepared.has(epoch)) start(epoch, 'trust');
   };
   return {
     prepare,

@@ -1,6 +1,7 @@
 /** What a training that is over came to; its states are made once more when they have gone bad meanwhile. */
 import { ApplicationFailure } from '@temporalio/workflow';
 import type { CheckpointReference, TrainingInputs, UsableState } from '../contract/stages.ts';
+import type { StopReason } from '../contract/timeline.ts';
 import type { Course } from './course.ts';
 import type { Speed } from './headway.ts';
 import { isOfType, problemOf } from './problem.ts';
@@ -11,6 +12,8 @@ import type { Setbacks } from './setbacks.ts';
 
 export interface Trained extends Speed {
   readonly steps: number;
+  /** Why there were no more. */
+  readonly stopped: StopReason | undefined;
   readonly timeline: Course['timeline'];
   readonly validations: Course['validations'];
   readonly best: UsableState;

@@ -1,5 +1,4 @@
 /** How far training has come: its step and state, what it took so far, and what the run says of it. */
-import type { TrainingPlan } from '../contract/plan.ts';
 import type { CheckpointReference, Segment, Takeover } from '../contract/stages.ts';
 import { numericsText } from '../contract/timeline.ts';
 import type { Numerics } from '../contract/timeline.ts';
@@ -14,6 +13,8 @@ export interface Headway {
   readonly resumedAt: readonly number[];
   /** Notes what a segment has come to; `disturbed`: it had setbacks. */
   take(segment: Segment, disturbed: boolean): void;
+  /** A decision was taken on where training ends. */
+  planChanged(): void;
   /** A setback has changed where the next segment is to go on from. */
   goOnFrom(step: number): void;
   /** For the next execution. */
@@ -52,7 +53,6 @@ const mostLosses = 40;
 
 /** Training begins, or goes on. */
 export function openHeadway(
-  plan: TrainingPlan,
   numerics: Numerics,
   begin: CarriedHeadway,
   course: Course,
@@ -63,7 +63,7 @@ export function openHeadway(
   const resumedAt = [...begin.resumedAt];
   const total = { ...begin.total };
   progress.training((before) => ({
-    ...plan,
+    ...course.plan,
     step,
     durableStep: last?.step ?? 0,
     resumes: resumedAt.length,
@@ -71,6 +71,11 @@ export function openHeadway(
     ...before,
     validations: course.validations,
   }));
+  /** What is said of the plan. */
+  const planned = () => ({
+    ...course.plan,
+    ...(course.stopped && { stopped: course.stopped }),
+  });
   return {
     get step() {
       return step;
@@ -90,6 +95,7 @@ export function openHeadway(
       if (segment.validation) course.validated({ ...segment.validation, checkpoint: last });
       progress.training((before) => ({
         ...before!,
+        ...planned(),
         step,
         at: Date.now(),
         ...(segment.loss !== null && {
@@ -108,6 +114,7 @@ export function openHeadway(
     get carried() {
       return { step, last, durableStep, resumedAt, total, startedAt };
     },
+    planChanged: () => progress.training((before) => ({ ...before!, ...planned() })),
     goOnFrom: (from) => void (step = from),
     speed: (pausedMs) => ({
       imagesPerSecond: total.images / Math.max(total.seconds, 1e-9),

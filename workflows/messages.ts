@@ -15,6 +15,14 @@ export const resumeUpdate = defineUpdate<void>('resume');
 /** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on; refused where none comes before the end. */
 export const setLearningRateUpdate = defineUpdate<void, [rate: number]>('setLearningRate');
 
+/** Ends training at the step it has reached; predictions and report follow as after the last one. */
+export const stopAndFinishUpdate = defineUpdate<void>('stopAndFinish');
+
+/** Trains for so many epochs in all, more than are planned. */
+export const extendEpochsUpdate = defineUpdate<void, [plan: { readonly epochs: number }]>(
+  'extendEpochs',
+);
+
 /** Lets a model that passed the gate become the champion; refused while none awaits that. */
 export const approvePromotionUpdate = defineUpdate<void, [decision: PromotionDecision]>(
   'approvePromotion',

@@ -1,7 +1,6 @@
 /** Segments of training, asked of a worker: first of the one whose trainer holds the run's state. */
 import { CancellationScope, isCancellation, log } from '@temporalio/workflow';
 import { position } from '../contract/plan.ts';
-import type { TrainingPlan } from '../contract/plan.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
 import { holding, onWorker, training } from './activities.ts';
 import type { Course } from './course.ts';
@@ -11,7 +10,9 @@ import type { Progress } from './progress.ts';
 
 export interface Segments {
   /** From the newest state there is, `reachedStep` when nothing was lost, to that after `toStep`. */
-  advance(reachedStep: number, toStep: number): Promise<Segment>;
+  advance(reachedStep: number, toStep: number, enoughAfterSeconds?: number): Promise<Segment>;
+  /** A segment that has not come to its end may have left a state beyond the last one that has. */
+  readonly mayBeFurther: boolean;
   /** Saves what the worker holds, frees its GPU, and says what is stored by then; one that is gone has nothing to give. */
   handBack(step: number): Promise<void>;
   /** Whether a worker holds the state, as far as anybody knows. */
@@ -32,13 +33,13 @@ export interface CarriedSegments {
 
 export function openSegments(
   inputs: TrainingInputs,
-  plan: TrainingPlan,
   course: Course,
   epochs: EpochsAhead,
   progress: Pick<Progress, 'stored' | 'problem'>,
   carried: CarriedSegments = { seenStep: 0 },
 ): Segments {
   let { workerQueue, seenStep } = carried;
+  let mayBeFurther = false;
   const inputTo = (reachedStep: number, toStep: number): TrainStepsInput => {
     const { timeline, validations } = course;
     seenStep = Math.max(seenStep, reachedStep);
@@ -53,20 +54,29 @@ export function openSegments(
     };
   };
   return {
-    async advance(reachedStep, toStep) {
+    async advance(reachedStep, toStep, enoughAfterSeconds) {
+      const { plan } = course;
       const from = Math.min(reachedStep, toStep);
       const { epoch } = position(plan, Math.min(from, toStep - 1));
       // A pause is answered at once here too: making the shards goes on without a GPU.
       await Promise.race([epochs.ready(epoch), CancellationScope.current().cancelRequested]);
-      epochs.prepare(epoch + 1);
+      if ((epoch + 1) * plan.stepsPerEpoch < plan.steps) epochs.prepare(epoch + 1);
       const options = {
         summary: `epoch ${epoch + 1}/${plan.epochs}, steps ${from} to ${toStep}`,
         ...(workerQueue !== undefined && onWorker(workerQueue)),
       };
-      const input = inputTo(from, toStep);
+      const input = {
+        ...inputTo(from, toStep),
+        ...(enoughAfterSeconds !== undefined && { enoughAfterSeconds }),
+      };
+      mayBeFurther ||= from < toStep;
       const segment = await training.trainSteps.executeWithOptions(options, [input]);
+      mayBeFurther = false;
       ({ workerQueue } = segment);
       return segment;
+    },
+    get mayBeFurther() {
+      return mayBeFurther;
     },
     async handBack(step) {
       if (workerQueue === undefined) return;

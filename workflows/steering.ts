@@ -1,4 +1,4 @@
-/** What a user may tell a run while it trains: pause and resume it, set its learning rate. */
+/** What a user may tell a run while it trains: pause and resume it, set its learning rate, extend it, end it where it is. */
 import {
   ApplicationFailure,
   CancellationScope,
@@ -7,7 +7,15 @@ import {
   isCancellation,
   setHandler,
 } from '@temporalio/workflow';
-import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from './messages.ts';
+import type { TrainingPlan } from '../contract/plan.ts';
+import { isRecord } from '../contract/problem-lines.ts';
+import {
+  extendEpochsUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setLearningRateUpdate,
+  stopAndFinishUpdate,
+} from './messages.ts';
 import type { Progress } from './progress.ts';
 
 export interface Steering {
@@ -15,11 +23,17 @@ export interface Steering {
   untilGoing(handBack: () => Promise<void>): Promise<void>;
   /** How long the run has waited in pauses so far. */
   readonly pausedMs: number;
-  /** Runs work that a pause cancels, also one that is on already: undefined when one has. */
+  /** Runs work that a pause or a stop cancels, also a pause that is on already: undefined when one has. */
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
-  /** The rate that was set since this was last asked. Before the last milestone: from then on one would come too late. */
-  takeLearningRate(isLast: boolean): number | undefined;
-  /** No pause is asked for or on, and nobody waits for an answer. */
+  /** What was set since this was last asked. */
+  take(): Settings;
+  /** An extension was asked for and not taken yet. */
+  readonly isExtended: boolean;
+  /** Training is to end at the step that it has reached. */
+  readonly isToStop: boolean;
+  /** What is under way from now on: by this is seen what comes too late. */
+  goesOn(next: Stretch): void;
+  /** No pause is asked for or on, no stop either, and nobody waits for an answer. */
   readonly isQuiet: boolean;
   /** For the next execution. */
   readonly carried: CarriedSteering;
@@ -27,9 +41,23 @@ export interface Steering {
   close(): void;
 }
 
-/** What was told and not done yet, and what pauses took. */
-export interface CarriedSteering {
+/** Both hold from the next step on. */
+interface Settings {
   readonly learningRate?: number | undefined;
+  /** In all. */
+  readonly epochs?: number | undefined;
+}
+
+/** The steps to the next milestone. */
+interface Stretch {
+  readonly plan: TrainingPlan;
+  readonly isLast: boolean;
+  /** It is decided that training ends with it, sooner than planned. */
+  readonly isStopped: boolean;
+}
+
+/** What was told and not done yet, and what pauses took. */
+export interface CarriedSteering extends Settings {
   readonly pausedMs: number;
 }
 
@@ -39,12 +67,19 @@ export function openSteering(
   carried: CarriedSteering = { pausedMs: 0 },
 ): Steering {
   let paused = false;
-  let { learningRate, pausedMs } = carried;
+  let { learningRate, epochs, pausedMs } = carried;
+  let isToStop = false;
   let underWay: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   /** Nothing of the run is on a GPU. */
   let idle = true;
   let over = false;
-  let lastIsUnderWay = false;
+  let stretch: Stretch | undefined;
+  const interrupt = (): void => {
+    if (!underWay) return;
+    underWay.interrupted = true;
+    underWay.scope.cancel();
+  };
+  const refuseIfOver = (): void => refuseIf(over || isToStop || stretch?.isStopped, tooLate);
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -54,10 +89,7 @@ export function openSteering(
     pauseUpdate,
     async () => {
       setPaused(true);
-      if (underWay) {
-        underWay.interrupted = true;
-        underWay.scope.cancel();
-      }
+      interrupt();
       // Told to go on again before it was idle, it is not going to be.
       await condition(() => idle || !paused);
       if (over) throw ApplicationFailure.nonRetryable(tooLate, 'InvalidUpdate');
@@ -78,11 +110,45 @@ export function openSteering(
     description:
       'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
     validator(rate) {
-      refuseIf(over, tooLate);
-      refuseIf(lastIsUnderWay && !(paused && idle), onlyPaused);
+      refuseIfOver();
+      refuseIf(stretch?.isLast && epochs === undefined && !(paused && idle), onlyPaused);
       refuseIf(
         !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
         `learning rate ${JSON.stringify(rate)}: must be a number above 0`,
+      );
+    },
+  });
+
+  setHandler(
+    stopAndFinishUpdate,
+    () => {
+      isToStop = true;
+      setPaused(false);
+      interrupt();
+    },
+    {
+      description:
+        'End training at the step it has reached; then predictions and report, by the best state.',
+      validator() {
+        refuseIfOver();
+        refuseIf(
+          !stretch,
+          'training has not begun: there is nothing to finish with; cancel the run',
+        );
+      },
+    },
+  );
+  setHandler(extendEpochsUpdate, (asked) => void ({ epochs } = asked), {
+    description:
+      'Train for more epochs than are planned: { "epochs": how many in all }. Schedules of the learning rate then end with them.',
+    validator(asked: unknown) {
+      refuseIfOver();
+      refuseIf(!stretch, 'training has not begun: start the run with another training.epochs');
+      const planned = epochs ?? stretch!.plan.epochs;
+      const more = isRecord(asked) ? asked['epochs'] : undefined;
+      refuseIf(
+        !(Number.isInteger(more) && (more as number) > planned),
+        `${JSON.stringify(asked)}: give { "epochs": .. }, a whole number above the ${planned} that are planned; \`stopAndFinish\` ends training before`,
       );
     },
   });
@@ -102,10 +168,10 @@ export function openSteering(
       return pausedMs;
     },
     get isQuiet() {
-      return !paused && allHandlersFinished();
+      return !paused && !isToStop && allHandlersFinished();
     },
     get carried() {
-      return { learningRate, pausedMs };
+      return { learningRate, epochs, pausedMs };
     },
     async interruptible(work) {
       const own = { scope: new CancellationScope(), interrupted: paused };
@@ -121,12 +187,18 @@ export function openSteering(
         underWay = undefined;
       }
     },
-    takeLearningRate(isLast) {
-      lastIsUnderWay = isLast;
-      const taken = learningRate;
-      learningRate = undefined;
+    take() {
+      const taken = { learningRate, epochs };
+      [learningRate, epochs] = [undefined, undefined];
       return taken;
     },
+    get isExtended() {
+      return epochs !== undefined;
+    },
+    get isToStop() {
+      return isToStop;
+    },
+    goesOn: (next) => void (stretch = next),
     close() {
       over = true;
       idle = true;
@@ -140,6 +212,6 @@ const tooLate = 'training is over: there is nothing left to pause or to change';
 const onlyPaused =
   'the steps to the last milestone are under way, and no other comes after them: pause the run, set the rate, and resume it';
 
-function refuseIf(holds: boolean, problem: string): void {
+function refuseIf(holds: boolean | undefined, problem: string): void {
   if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');
 }

@@ -1,11 +1,11 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
 import type { Config } from '../contract/config.ts';
-import { isValidated, nextMilestone, planTraining, position } from '../contract/plan.ts';
+import { isValidated, nextMilestone, planOf, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
-import type { Decision, Numerics } from '../contract/timeline.ts';
+import type { Decision, Numerics, StopReason } from '../contract/timeline.ts';
 import { openCourse } from './course.ts';
 import type { Course } from './course.ts';
 import { epochsAhead } from './epochs.ts';
@@ -48,38 +48,57 @@ export interface CarriedTraining {
   readonly notBitEqual: readonly string[];
 }
 
-/** Trains to the last step. Throws what a retry can't mend. */
+/** Trains to the last step, or as far as it is to. Throws what a retry can't mend. */
 export async function train(
   inputs: TrainingInputs,
   begin: TrainingStart | CarriedTraining,
   { progress, steering, remakeData, milestones, goOnInNext }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
-  const plan = planTraining(inputs.samples, config.training);
-  refuseLargeBatch(plan);
+  const before = 'headway' in begin ? begin : begin.takeover;
+  const planned = planOf(inputs, before?.timeline ?? []);
+  refuseLargeBatch(planned);
   const firstStep = 'headway' in begin ? begin.headway.step : (begin.takeover?.step ?? 0);
-  const epochs = epochsAhead(inputs, plan);
-  if (firstStep < plan.steps) epochs.prepare(position(plan, firstStep).epoch);
+  const epochs = epochsAhead(inputs);
+  if (firstStep < planned.steps) epochs.prepare(position(planned, firstStep).epoch);
   const carried = 'headway' in begin ? begin : await carriedAtStart(config, begin);
   const { timeline } = carried;
   const numerics = decided(timeline, 'numerics', firstStep)!;
-  const course = openCourse(config.training, {
-    plateauFrom: inputs.plateauFrom ?? 0,
-    ...{ timeline, validations: carried.validations },
-  });
-  const segments = openSegments(inputs, plan, course, epochs, progress, carried.segments);
+  const course = openCourse(inputs, { timeline, validations: carried.validations });
+  const segments = openSegments(inputs, course, epochs, progress, carried.segments);
   const common = { course, segments, progress, remakeData };
   const setbacks = openSetbacks(
     { ...common, training: config.training, epochs },
     carried.notBitEqual,
   );
-  const headway = openHeadway(plan, numerics, carried.headway, course, progress);
+  const headway = openHeadway(numerics, carried.headway, course, progress);
   const isUnvalidated = (): boolean =>
     headway.step > 0 &&
-    isValidated(plan, headway.step) &&
+    isValidated(course.plan, headway.step) &&
     !course.validations.some(({ step }) => step === headway.step);
+  /** The state reached is in the store, as the last one is: it was asked for as that. */
+  let isStored = !('headway' in begin);
   const isDone = (): boolean =>
-    headway.step === plan.steps && headway.last?.step === headway.step && !isUnvalidated();
+    headway.step === course.plan.steps &&
+    headway.last?.step === headway.step &&
+    isStored &&
+    !isUnvalidated();
+  const whyToStop = (): StopReason | undefined => (steering.isToStop ? 'asked' : undefined);
+  /** Takes the decisions that are asked for, and says what is trained next. */
+  const decide = (): { readonly step: number; readonly toStep: number } => {
+    const { step } = headway;
+    const { learningRate, epochs: more } = steering.take();
+    const why = course.stopped ? undefined : whyToStop();
+    const validated = course.validations.at(-1)?.step ?? 0;
+    if (why && !segments.mayBeFurther && step >= Math.max(1, validated)) course.stop(step, why);
+    else if (more !== undefined && !course.stopped) course.setEpochs(step, more);
+    if (learningRate !== undefined) course.setLearningRate(step, learningRate);
+    if (more !== undefined || course.stopped) headway.planChanged();
+    const { plan, stopped } = course;
+    const toStep = isUnvalidated() || step === plan.steps ? step : nextMilestone(plan, step);
+    steering.goesOn({ plan, isLast: toStep === plan.steps, isStopped: stopped !== undefined });
+    return { step, toStep };
+  };
 
   const goOnInNextIfLong = async (): Promise<void> => {
     // A cancellation is not carried on: what comes next hands back and ends the run.
@@ -89,7 +108,7 @@ export async function train(
       steering.isQuiet &&
       !CancellationScope.current().consideredCancelled;
     if (!isHistoryLong()) return;
-    const { epoch, sampleInEpoch } = position(plan, headway.step);
+    const { epoch, sampleInEpoch } = position(course.plan, headway.step);
     // An epoch's end waits for the next one's shards in any case.
     if (sampleInEpoch === 0) await steering.interruptible(() => epochs.over(epoch));
     if (!isQuiet()) return;
@@ -104,18 +123,19 @@ export async function train(
   };
 
   await milestones.keep(course, headway.step, carried.headway.durableStep);
-  while (!isDone()) {
-    const { step } = headway;
-    await orHandBack(segments, step, goOnInNextIfLong);
-    await steering.untilGoing(() => segments.handBack(step));
-    const learningRate = steering.takeLearningRate(nextMilestone(plan, step) === plan.steps);
-    if (learningRate !== undefined) course.setLearningRate(step, learningRate);
+  while (!isDone() || steering.isExtended) {
+    await orHandBack(segments, headway.step, goOnInNextIfLong);
+    await steering.untilGoing(() => segments.handBack(headway.step));
+    const { step, toStep } = decide();
+    const { steps: lastStep } = course.plan;
     try {
-      const stays = isUnvalidated() || step === plan.steps;
-      const toStep = stays ? step : nextMilestone(plan, step);
-      const segment = await steering.interruptible(() => segments.advance(step, toStep));
+      const enoughAfterSeconds = whyToStop() && 0;
+      const segment = await steering.interruptible(() =>
+        segments.advance(step, toStep, enoughAfterSeconds),
+      );
       if (!segment) continue;
       headway.take(segment, setbacks.over());
+      isStored = segment.step === lastStep;
       await milestones.keep(course, headway.step, segment.durableStep);
     } catch (failure) {
       const { step: reached } = headway;
@@ -126,7 +146,8 @@ export async function train(
   }
   steering.close();
   const ended = {
-    steps: plan.steps,
+    steps: course.plan.steps,
+    stopped: course.stopped,
     timeline: course.timeline,
     last: headway.last!,
     resumedAt: headway.resumedAt,
@@ -168,9 +189,14 @@ function timelineAtStart(
   if (!takeover?.origin) return [{ fromStep: 0, numerics }];
   const { timeline, forked, origin, inputs } = takeover;
   if (!forked) return [...timeline];
-  const { initial } = training.learningRate;
-  // A rate that was set by hand before would stand above the fork's own.
-  const rate =
-    initial === inputs.config.training.learningRate.initial ? {} : { learningRate: initial };
-  return [...timeline, { fromStep: origin.step, numerics, ...rate }];
+  const {
+    epochs,
+    learningRate: { initial },
+  } = training;
+  const before = inputs.config.training;
+  // What was set by hand before would stand above the fork's own.
+  const rate = initial === before.learningRate.initial ? {} : { learningRate: initial };
+  const isExtended = decided(timeline, 'epochs', Infinity) !== undefined;
+  const length = isExtended && epochs !== before.epochs ? { epochs } : {};
+  return [...timeline, { fromStep: origin.step, numerics, ...rate, ...length }];
 }

@@ -4,10 +4,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainerHost, WarmTrainer } from '../../activities/trainer-host.ts';
 import { NightshiftError } from '../../contract/failures.ts';
-import { decided } from '../../contract/timeline.ts';
 import type { Numerics } from '../../contract/timeline.ts';
 import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-files.ts';
-import { learningRateAt } from '../../model/learning-rate.ts';
+import { decidedRate } from '../../model/learning-rate.ts';
 import type { AdvanceRequest, FromTrainer, ToTrainer } from '../../model/trainer-messages.ts';
 import type { TrainerEvent } from '../../model/trainer-client.ts';
 
@@ -65,7 +64,7 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
     dieIfDue();
     const { step, bits } = state;
     if (step === divergesAfter) throw new NightshiftError('Diverged', `step ${step}: no loss`);
-    const next = createHash('sha256').update(`${bits} ${step} ${rateAt(request, step)}`);
+    const next = createHash('sha256').update(`${bits} ${step} ${decidedRate(request, step)}`);
     state = { step: step + 1, bits: next.digest('hex') };
     losses.push(Number.parseInt(state.bits.slice(0, 6), 16) / 2 ** 24);
   }
@@ -183,8 +182,3 @@ export function openFakeTrainer(numerics: Numerics): FakeTrainer {
 }
 
 /** As the training loop has it. */
-function rateAt({ training, timeline, plan }: AdvanceRequest, step: number): number {
-  const initial = decided(timeline, 'learningRate', step) ?? training.learningRate.initial;
-  const scheduled = learningRateAt({ ...training.learningRate, initial }, step, plan.steps);
-  return scheduled * (decided(timeline, 'learningRateFactor', step) ?? 1);
-}

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, beforeEach, test } from 'node:test';
+import { after, before, beforeEach, describe, test } from 'node:test';
 import { resolveConfig } from '../../activities/resolve-config.ts';
 import type { ResolvedConfig } from '../../activities/resolve-config.ts';
 import { runNameKey, runRecordKey } from '../../contract/keys.ts';
@@ -168,6 +168,39 @@ test('settings that say nothing of the bits do not fork it', async () => {
   const { takeover } = await resolve({ resumeFrom: 'nightly', training: { sliceSeconds: 5 } });
   assert.equal(takeover?.forked, false);
   assert.deepEqual(takeover.changes, ['training.sliceSeconds: 600 -> 5']);
+});
+
+describe('of a run that was extended and stopped', () => {
+  const ended: Decision[] = [
+    ...timeline,
+    { fromStep: 30, epochs: 6 },
+    { fromStep: 30, stop: 'asked' },
+  ];
+  beforeEach(() =>
+    writeRunRecord(store, {
+      ...{ run: inputs.run, workflowId: 'nightly', execution: { id: 'b', at: 2, revision: 0 } },
+      ...{ preset: 'quickstart', inputs, timeline: ended, validations, step: 30 },
+    }),
+  );
+  const timelineOf = async (input: object) =>
+    (await resolve({ resumeFrom: 'nightly', ...input })).takeover!.timeline;
+
+  test('the end is taken over by whoever asks nothing else of the training', async () => {
+    assert.deepEqual(await timelineOf({}), ended);
+    assert.deepEqual(await timelineOf({ training: { keepCheckpoints: { newest: 3 } } }), ended);
+  });
+
+  test('with a step, or other settings, training goes on, and the extension holds', async () => {
+    const open = ended.slice(0, -1);
+    assert.deepEqual(await timelineOf({ resumeFrom: { run: 'nightly', step: 30 } }), open);
+    assert.deepEqual(await timelineOf({ training: { weightDecay: 0.1 } }), open);
+  });
+
+  test('fewer epochs than were trained are refused, those of the extension too', async () => {
+    await resolve({ resumeFrom: 'nightly', training: { epochs: 3 } });
+    const problem = await problemOf({ resumeFrom: 'nightly', training: { epochs: 2 } });
+    assert.match(problem, /training\.epochs: 2 end after step 20, .+ of step 30/);
+  });
 });
 
 test('a plateau that is another decides from there on, and for whoever goes on with that run', async () => {

@@ -99,11 +99,12 @@ function segment(
     of?: TrainingInputs;
     timeline?: Decision[];
     validations?: Validation[];
+    enoughAfterSeconds?: number;
     signal?: AbortSignal;
     onReport?: (beat: unknown) => void;
   } = {},
 ): Promise<Segment> {
-  const { of = inputs, timeline = fromStart, validations = [] } = options;
+  const { of = inputs, timeline = fromStart, validations = [], enoughAfterSeconds } = options;
   const { signal = new AbortController().signal } = options;
   const step = { signal, attempt: randomUUID(), report: options.onReport ?? (() => undefined) };
   // The activity's log needs a context to write to.
@@ -113,6 +114,7 @@ function segment(
     {
       ...{ inputs: of, timeline, validations, best: [] },
       ...{ reachedStep, seenStep: reachedStep, toStep },
+      ...(enoughAfterSeconds !== undefined && { enoughAfterSeconds }),
     },
     step,
   );
@@ -154,6 +156,27 @@ test('until a worker has stored a state, the newest there is the one it has load
   const first = await segment(10, 12);
   const second = await segment(12, 14);
   assert.deepEqual([first.durableStep, second.durableStep], [10, 10]);
+});
+
+test('where the step reached is enough, none is taken that was not lost', async () => {
+  const enough = { enoughAfterSeconds: 0 };
+  const first = await segment(0, 10, enough);
+  assert.deepEqual([first.step, first.validation], [1, null], 'one there must be');
+  await segment(1, 8);
+  assert.equal((await segment(8, 10, enough)).step, 8);
+  await services.uploads.settled(inputs.run);
+  trainer.die();
+  services = await newWorker();
+  const again = await segment(8, 10, enough);
+  assert.deepEqual([again.loadedStep, again.step], [5, 8]);
+});
+
+test('where a stopped training ends its state is validated, and stored', async () => {
+  await segment(0, 7);
+  const timeline: Decision[] = [...fromStart, { fromStep: 7, stop: 'asked' }];
+  const last = await segment(7, 7, { timeline });
+  assert.deepEqual([last.validation?.step, last.durableStep], [7, 7]);
+  assert.ok(await isStored(7));
 });
 
 /** The store writes nothing until what this gives is called. */

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { trainingInputs } from '../support/training-inputs.ts';
 import {
   isValidated,
   nextMilestone,
   partPages,
+  planOf,
   planShards,
   planTraining,
   position,
@@ -78,4 +80,23 @@ test('a stage’s parts are made by an activity each, or by 64 that have about a
     }
     assert.equal(next, parts);
   }
+});
+
+test('a plan goes by the decisions: the last extension, and the step at which training was stopped', () => {
+  const inputs = trainingInputs({ training: { batchSize: 100, epochs: 4 } });
+  const extended = [
+    { fromStep: 10, epochs: 6 },
+    { fromStep: 30, epochs: 5 },
+  ];
+  const stopped = [...extended, { fromStep: 37, stop: 'asked' as const }];
+  const ends = [[], extended, stopped].map((timeline) => planOf(inputs, timeline));
+  assert.deepEqual(
+    ends.map(({ epochs, steps }) => [epochs, steps]),
+    [
+      [4, 40],
+      [5, 50],
+      [5, 37],
+    ],
+  );
+  assert.equal(isValidated(ends[2]!, 37), true);
 });

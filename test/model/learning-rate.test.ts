@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { learningRateAt } from '../../model/learning-rate.ts';
+import { configSchema } from '../../contract/config.ts';
+import { decidedRate, learningRateAt } from '../../model/learning-rate.ts';
 
 const initial = 0.1;
 const decay = { decayRate: 0.5, decaySteps: 20 };
@@ -36,4 +37,20 @@ test('the exponential rate falls by its share every so many steps after the warm
   assert.equal(learningRateAt(rate, 10, 100), initial);
   near(learningRateAt(rate, 30, 100), initial / 2);
   near(learningRateAt(rate, 50, 100), initial / 4);
+});
+
+test('from an extension on, a schedule ends with the epochs that are then planned; before, nothing changes', () => {
+  const { training } = configSchema.parse({
+    training: { epochs: 10, learningRate: { schedule: 'cosine', initial } },
+  });
+  const plan = { stepsPerEpoch: 10 };
+  const timeline = [
+    { fromStep: 60, epochs: 20 },
+    { fromStep: 80, stop: 'asked' as const },
+  ];
+  const rateAt = (step: number) => decidedRate({ training, plan, timeline }, step);
+  near(rateAt(50), initial / 2);
+  near(rateAt(59), learningRateAt(training.learningRate, 59, 100));
+  near(rateAt(60), learningRateAt(training.learningRate, 60, 200));
+  near(rateAt(79), learningRateAt(training.learningRate, 79, 200));
 });

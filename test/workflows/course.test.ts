@@ -1,14 +1,20 @@
 /** What follows from validations, and from when on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ConfigInput } from '../../contract/config.ts';
 import { openCourse } from '../../workflows/course.ts';
-import { numerics } from '../support/training-inputs.ts';
+import { numerics, trainingInputs } from '../support/training-inputs.ts';
 
 const validated = (step: number, accuracy: number) => ({
   ...{ step, epoch: 0, loss: 1, accuracy, top5: 1, checkpoint: null },
 });
 /** None better than the first: with a patience of one, each but the first lowers the rate. */
 const validations = [10, 20, 30, 40].map((step) => validated(step, step === 10 ? 0.5 : 0.4));
+/** Of a run with this rule, or without. */
+const inputsOf = (plateauFrom: number, training: ConfigInput['training'] = {}) => ({
+  ...trainingInputs({ training }),
+  plateauFrom,
+});
 const plateau = { patience: 1, factor: 0.5, minDelta: 0 };
 const [start, lowered] = [
   { fromStep: 0, numerics },
@@ -16,7 +22,7 @@ const [start, lowered] = [
 ];
 
 test('a plateau that a run takes up on the way says nothing of the validations before', () => {
-  const course = openCourse({ plateau }, { plateauFrom: 40, timeline: [start], validations });
+  const course = openCourse(inputsOf(40, { plateau }), { timeline: [start], validations });
   course.validated(validated(50, 0.6));
   assert.deepEqual(course.timeline, [start]);
   course.validated(validated(60, 0.5));
@@ -24,18 +30,18 @@ test('a plateau that a run takes up on the way says nothing of the validations b
 });
 
 test('a rate that another rule has lowered stays so, and is lowered further from there', () => {
-  const begin = { plateauFrom: 40, timeline: [start, lowered], validations };
-  const without = openCourse({}, begin);
+  const begin = { timeline: [start, lowered], validations };
+  const without = openCourse(inputsOf(40), begin);
   without.validated(validated(50, 0.3));
   assert.deepEqual(without.timeline, [start, lowered]);
-  const course = openCourse({ plateau }, begin);
+  const course = openCourse(inputsOf(40, { plateau }), begin);
   course.validated(validated(50, 0.3));
   assert.deepEqual(course.timeline, [start, lowered, { fromStep: 50, learningRateFactor: 0.25 }]);
 });
 
 test('what is validated again before a new plateau begins goes by the old decisions', () => {
-  const begin = { plateauFrom: 20, timeline: [start, lowered], validations: [validations[0]!] };
-  const course = openCourse({ plateau }, begin);
+  const begin = { timeline: [start, lowered], validations: [validations[0]!] };
+  const course = openCourse(inputsOf(20, { plateau }), begin);
   course.validated(validations[1]!);
   assert.deepEqual(course.timeline, [start, lowered]);
 });

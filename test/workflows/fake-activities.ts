@@ -2,7 +2,7 @@
 import { resolveConfig } from '../../activities/resolve-config.ts';
 import type { DataActivities } from '../../activities/data.ts';
 import type { ModelActivities } from '../../activities/model.ts';
-import { isValidated, planTraining } from '../../contract/plan.ts';
+import { isValidated, planOf } from '../../contract/plan.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
 import { gpuQueue } from '../../contract/queues.ts';
@@ -16,7 +16,7 @@ export type Activities = DataActivities & ModelActivities;
 /** A segment that comes to its end; it has validated, and all is durable. */
 export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {}): Segment {
   const { inputs, toStep: step } = input;
-  const plan = planTraining(inputs.samples, inputs.config.training);
+  const plan = planOf(inputs, input.timeline);
   return {
     step,
     checkpoint: { run: inputs.run, lineage: 'lineage', step },

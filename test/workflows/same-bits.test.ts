@@ -13,7 +13,11 @@ import { bundleFiles, ledgerFile, lossesFile } from '../../model/checkpoint-file
 import { keepStage, sweepStages } from '../../model/stage-retention.ts';
 import { readManifest } from '../../storage/commit.ts';
 import { readPointer } from '../../storage/pointer.ts';
-import { setLearningRateUpdate } from '../../workflows/messages.ts';
+import {
+  extendEpochsUpdate,
+  setLearningRateUpdate,
+  stopAndFinishUpdate,
+} from '../../workflows/messages.ts';
 import { withAged } from '../support/aged.ts';
 import { damages } from '../support/damage.ts';
 import { openTrainingRig } from '../support/training-rig.ts';
@@ -165,9 +169,12 @@ describe('a damaged checkpoint', () => {
   });
 });
 
-/** Before the segment from step 3 on, waits until the rate is set; each segment is a new worker's. */
-function settingRate(): Partial<Activities> & { letGo(): void; waits(): boolean } {
+/** Before the segment from step 3 on, waits until something is asked; each segment is a new worker's, and some die on the way. */
+function waitingAt3(
+  deaths: readonly number[] = [],
+): Partial<Activities> & { letGo(): void; waits(): boolean } {
   let [waits, held] = [false, true];
+  const due = new Set(deaths);
   return {
     ...rig.activities,
     async trainSteps(request) {
@@ -175,20 +182,57 @@ function settingRate(): Partial<Activities> & { letGo(): void; waits(): boolean 
         waits = true;
         await until(() => !held);
       }
-      const segment = await rig.activities.trainSteps!(request);
-      await rig.newWorker();
-      return segment;
+      const { trainer } = await rig.newWorker();
+      for (const step of due) {
+        if (step > request.toStep) continue;
+        due.delete(step);
+        trainer.dieAfter(step);
+      }
+      return rig.activities.trainSteps!(request);
     },
     letGo: () => void (held = false),
     waits: () => waits,
   };
 }
 
-async function setRate(handle: WorkflowHandle, steered: ReturnType<typeof settingRate>) {
+async function setRate(handle: WorkflowHandle, steered: ReturnType<typeof waitingAt3>) {
   await until(() => steered.waits());
   await handle.executeUpdate(setLearningRateUpdate, { args: [0.5] });
   steered.letGo();
 }
+
+test('a run that was stopped ends with the state it has there, and from there goes on to the same bits', async () => {
+  const waiting = waitingAt3();
+  const { result } = await harness.run(waiting, input, async (handle) => {
+    await until(() => waiting.waits());
+    await handle.executeUpdate(stopAndFinishUpdate);
+    waiting.letGo();
+  });
+  assert.ok(result.steps < 12, `${result.steps} steps`);
+  assert.equal(result.bestStep, 3);
+  const whole = await harness.run(rig.activities, {
+    resumeFrom: { run: result.run, step: result.steps },
+  });
+  assert.deepEqual([whole.result.steps, whole.result.finalDigest], [12, undisturbed]);
+});
+
+test('a run that was extended ends with the same bits, whatever it had to take again', async () => {
+  const cosine = {
+    training: { ...input.training, learningRate: { schedule: 'cosine' } },
+  };
+  const extended = async (activities: ReturnType<typeof waitingAt3>) =>
+    harness.run(activities, cosine, async (handle) => {
+      await until(() => activities.waits());
+      await handle.executeUpdate(extendEpochsUpdate, { args: [{ epochs: 5 }] });
+      activities.letGo();
+    });
+  const usual = await extended(waitingAt3());
+  await rig.remove();
+  rig = await openTrainingRig();
+  const again = await extended(waitingAt3([7, 13]));
+  assert.deepEqual([usual.result.steps, again.result.steps], [15, 15]);
+  assert.equal(again.result.finalDigest, usual.result.finalDigest);
+});
 
 /** As the UI's Reset: back to where the workflow was about to train from this step on. */
 async function resetTo(handle: WorkflowHandle, reachedStep: number): Promise<WorkflowHandle> {
@@ -215,7 +259,7 @@ async function resetTo(handle: WorkflowHandle, reachedStep: number): Promise<Wor
 }
 
 test('a run that was reset and given another rate takes nothing of the abandoned branch', async () => {
-  const reference = settingRate();
+  const reference = waitingAt3();
   const expected = await harness.run(reference, input, (handle) => setRate(handle, reference));
   await rig.remove();
   rig = await openTrainingRig();
@@ -227,7 +271,7 @@ test('a run that was reset and given another rate takes nothing of the abandoned
     input,
     async (handle) => {
       ({ finalDigest: abandoned } = (await handle.result()) as { finalDigest: string });
-      const steered = settingRate();
+      const steered = waitingAt3();
       activities = steered;
       await setRate(await resetTo(handle, 3), steered);
     },

@@ -8,10 +8,12 @@ import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
 import {
+  extendEpochsUpdate,
   pauseUpdate,
   progressQuery,
   resumeUpdate,
   setLearningRateUpdate,
+  stopAndFinishUpdate,
 } from '../../workflows/messages.ts';
 import { numerics } from '../support/training-inputs.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
@@ -411,6 +413,141 @@ test('a plateau lowers the rate by a decision at the step that was validated', a
     [start, { fromStep: 6, learningRateFactor: 0.5 }],
     [start, { fromStep: 6, learningRateFactor: 0.5 }, { fromStep: 9, learningRateFactor: 0.25 }],
   ]);
+});
+
+/** Two steps, and their state, are left of the segment to step 6 that is stopped. */
+function stoppedAtStep5(asked: TrainStepsInput[]) {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6(asked);
+  const stopped: Activities['trainSteps'] = async (input) => {
+    const segment = await trainSteps(input);
+    return input.enoughAfterSeconds === 0 && input.toStep === 6
+      ? { ...segmentTo({ ...input, toStep: 5 }), validation: null, loadedStep: 5, loss: null }
+      : segment;
+  };
+  return { trainSteps: stopped, trainsTo6 };
+}
+
+test('`stopAndFinish` ends training at the step reached, validates its state, and finishes by the best', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { trainSteps, trainsTo6 } = stoppedAtStep5(asked);
+  const { result, progress } = await run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    await handle.executeUpdate(stopAndFinishUpdate);
+  });
+  assert.deepEqual(
+    asked.map(({ reachedStep, toStep, enoughAfterSeconds }) => [
+      ...[reachedStep, toStep, enoughAfterSeconds],
+    ]),
+    [
+      [0, 3, undefined],
+      [3, 6, undefined],
+      [3, 6, 0],
+      [5, 5, 0],
+    ],
+  );
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 5, stop: 'asked' });
+  assert.deepEqual([result.steps, result.bestStep], [5, 5]);
+  assert.deepEqual([progress.training!.steps, progress.training!.stopped], [5, 'asked']);
+  assert.ok(progress.stages.every(({ status }) => status === 'done'));
+});
+
+test('a paused run that is stopped finishes without a `resume`', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { trainSteps, trainsTo6 } = stoppedAtStep5(asked);
+  const { result, progress } = await run({ trainSteps }, { training }, async (handle) => {
+    await trainsTo6();
+    await handle.executeUpdate(pauseUpdate);
+    await handle.executeUpdate(stopAndFinishUpdate);
+  });
+  assert.equal(result.steps, 5);
+  assert.equal(progress.paused, false);
+});
+
+test('a run that is stopped while an epoch’s shards are waited for ends where it is, without them', async () => {
+  const asked: number[] = [];
+  const { result } = await run(
+    {
+      augmentShard: ({ stage }) =>
+        durable((step) =>
+          until(() => {
+            step.report('augmenting');
+            step.signal.throwIfAborted();
+            return stage.view === 0;
+          }),
+        ),
+      async trainSteps(input) {
+        asked.push(input.toStep);
+        return segmentTo(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(async () => (await handle.query(progressQuery)).training?.step === 3);
+      await handle.executeUpdate(stopAndFinishUpdate);
+    },
+  );
+  assert.deepEqual(asked, [3, 3]);
+  assert.equal(result.steps, 3);
+});
+
+test('after a stop nothing more can be asked of training, and before it begins no end', async () => {
+  const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
+  const usual = fakeActivities({});
+  let isAsked = false;
+  await run(
+    {
+      trainSteps,
+      async splitDataset(input) {
+        await until(() => isAsked);
+        return usual.splitDataset(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await refused(handle.executeUpdate(stopAndFinishUpdate), /training has not begun: .+ cancel/);
+      const extend = (epochs: number) =>
+        handle.executeUpdate(extendEpochsUpdate, { args: [{ epochs }] });
+      await refused(extend(6), /training has not begun: start the run with another/);
+      isAsked = true;
+      await trainsTo6();
+      await handle.executeUpdate(stopAndFinishUpdate);
+      await refused(handle.executeUpdate(stopAndFinishUpdate), /training is over/);
+      await refused(extend(6), /training is over/);
+    },
+  );
+});
+
+test('`extendEpochs` trains for more, also while the last steps that were planned are under way', async () => {
+  const asked: TrainStepsInput[] = [];
+  let holds = true;
+  const { result, progress } = await run(
+    {
+      async trainSteps(input) {
+        asked.push(input);
+        if (input.toStep === 12) await until(() => !holds);
+        return segmentTo(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(() => asked.at(-1)?.toStep === 12);
+      const extend = (plan: unknown) =>
+        handle.executeUpdate(extendEpochsUpdate, { args: [plan as { epochs: number }] });
+      for (const plan of [{ epochs: 4 }, { epochs: 4.5 }, 6, {}]) {
+        await refused(extend(plan), /a whole number above the 4 that are planned/);
+      }
+      await extend({ epochs: 5 });
+      await refused(extend({ epochs: 5 }), /above the 5 that are planned/);
+      holds = false;
+    },
+  );
+  assert.deepEqual(
+    asked.map(({ toStep }) => toStep),
+    [3, 6, 9, 12, 15],
+  );
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 12, epochs: 5 });
+  assert.equal(result.steps, 15);
+  assert.equal(progress.training!.epochs, 5);
 });
 
 test('a run that is cancelled ends cancelled, once its segment has handed back', async () => {
