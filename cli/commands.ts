@@ -165,6 +165,15 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
       },
     );
   }
+  add(
+    'retry [run]',
+    'try the stage again that a run is held at (onFailure: hold), once what was wrong is mended; without a name, the newest that is held',
+    'npx nightshift retry',
+    'npx nightshift retry quickstart-20261124-101500',
+  ).action(async (run: string | undefined, options: JsonOption) => {
+    const { retry } = await import('./retry.ts');
+    end(await retry(cli, run, options));
+  });
   addSetOption(
     add(
       'resume [run]',

@@ -64,7 +64,12 @@ async function goOn(
 ): Promise<string> {
   const isFork = step !== undefined || set !== undefined;
   if (before?.status === 'running' && !isFork) {
-    const { paused = false } = await runs.progress(id);
+    const { paused = false, held } = await runs.progress(id);
+    if (held) {
+      throw new CommandError(
+        `Run ${id} is held, since its stage ${held.stage} has failed: \`npx nightshift retry ${id}\` goes on with it; --step or --set fork it.`,
+      );
+    }
     if (!paused) {
       throw new CommandError(
         `Run ${id} goes on by itself: after a crash its workers take it up from its last checkpoint. \`npx nightshift watch ${id}\` shows it; --step or --set fork it.`,

@@ -1,14 +1,15 @@
-/** A run's status as a user knows it: of a pause Temporal knows nothing, only the run itself. */
+/** A run's status as a user knows it: of a pause or a hold Temporal knows nothing, only the run itself. */
 import type { RunProgress } from '../contract/progress.ts';
 import type { RunSummary, Runs } from './runs.ts';
 
-export type RunStatus = RunSummary['status'] | 'paused';
+export type RunStatus = RunSummary['status'] | 'paused' | 'held';
 
 export function statusOf(
   status: RunSummary['status'],
-  progress: Pick<RunProgress, 'paused'> | undefined,
+  progress: Pick<RunProgress, 'paused' | 'held'> | undefined,
 ): RunStatus {
-  return status === 'running' && progress?.paused ? 'paused' : status;
+  if (status !== 'running' || !progress) return status;
+  return progress.held ? 'held' : progress.paused ? 'paused' : status;
 }
 
 export type ListedRun = Omit<RunSummary, 'status'> & { readonly status: RunStatus };

@@ -25,6 +25,7 @@ import {
   progressQuery,
   rejectPromotionUpdate,
   resumeUpdate,
+  retryUpdate,
 } from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
 import { ServerAway, askOf, orderDeadlineMs } from './ask.ts';
@@ -95,6 +96,8 @@ export interface Runs {
   pause(id: string): Promise<void>;
   /** Lets a paused run go on. Throws `CommandError` when the run refuses. */
   unpause(id: string): Promise<void>;
+  /** Tries the stage again that a held run has failed at. Throws `CommandError` when the run refuses. */
+  retry(id: string): Promise<void>;
   /** A person's word on the promotion that a run awaits. Throws `CommandError` when the run refuses. */
   decide(id: string, approved: boolean, decision: PromotionDecision): Promise<void>;
   /** Running ones first, then the newest. */
@@ -171,6 +174,7 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     },
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
+    retry: (id) => update(id, retryUpdate),
     async decide(id, approved, decision) {
       await refuseEnded(id);
       const update = approved ? approvePromotionUpdate : rejectPromotionUpdate;

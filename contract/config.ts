@@ -286,6 +286,8 @@ export const configSchema = z.strictObject({
   training: trainingSchema.prefault({}),
   /** Promote the model once it is trained; without it, the run ends with its report. */
   promotion: promotionSchema.optional(),
+  /** Where a stage has failed for good: end the run (`fail`), or wait until a person retries it or cancels the run (`hold`). A run that a schedule starts fails. */
+  onFailure: z.enum(['fail', 'hold']).default('fail'),
   /** Tell this address of the run's end, signed; `worker`: the one that NIGHTSHIFT_WEBHOOK names. */
   webhook: z.union([z.literal('worker'), webhookAddressSchema]).optional(),
 });

@@ -67,6 +67,15 @@ export interface TrainingProgress {
   readonly hardware?: string;
 }
 
+/** A stage that has failed, and waits to be tried again. */
+export interface HeldStage {
+  readonly stage: StageName;
+  /** Since when, in epoch milliseconds. */
+  readonly at: number;
+  /** What broke. */
+  readonly message: string;
+}
+
 /** The answer to the query `progress`. */
 export interface RunProgress {
   readonly run: string;
@@ -81,6 +90,8 @@ export interface RunProgress {
   };
   /** A user has stopped it. While its segment hands back it still holds a GPU; then its state is durable. */
   readonly paused?: boolean;
+  /** `onFailure: hold`: it waits for a person. Nothing of it is on a GPU. */
+  readonly held?: HeldStage | undefined;
   /** What becomes of the model, where it may be promoted. */
   readonly promotion?: PromotionState;
   /** The last trouble that was got over, and when. */

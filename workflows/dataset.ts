@@ -2,6 +2,7 @@
 import type { Config } from '../contract/config.ts';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { data } from './activities.ts';
+import type { Hold } from './hold.ts';
 import { onceMended } from './once-mended.ts';
 import { prepareBaseShards } from './prepare.ts';
 import type { Progress } from './progress.ts';
@@ -24,8 +25,12 @@ export const ingestNotes = ({ setAside }: Ingested): string[] =>
   setAside ? [`${setAside} broken images set aside`] : [];
 
 /** The stage `split`. */
-export function split(config: Config, dataset: string, progress: Progress): Promise<Split> {
-  return progress.stage('split', async () => {
+export function split(
+  config: Config,
+  dataset: string,
+  { progress, hold }: { readonly progress: Progress; readonly hold: Hold },
+): Promise<Split> {
+  return hold.stage('split', async () => {
     const split = await onceMended(
       () => splitOnce({ config, dataset }),
       () => remakeDataset({ config, dataset }),
@@ -39,8 +44,8 @@ const splitOnce = (made: Pick<MadeData, 'config' | 'dataset'>): Promise<Split> =
   data.splitDataset.executeWithOptions({ summary: 'train, validation and test' }, [made]);
 
 /** The stage `shards`. */
-export function shards(made: MadeData, progress: Progress): ReturnType<typeof prepareBaseShards> {
-  return progress.stage('shards', (advance) =>
+export function shards(made: MadeData, hold: Hold): ReturnType<typeof prepareBaseShards> {
+  return hold.stage('shards', (advance) =>
     onceMended(
       () => prepareBaseShards(made.split, made.config, advance),
       () => remakeData(made),

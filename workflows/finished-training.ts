@@ -59,6 +59,7 @@ export function finishedTraining(
     );
   };
   const trainAgainTo = async (toStep: number): Promise<void> => {
+    setbacks.countAnew();
     for (let made = false; !made;) {
       try {
         const segment = await segments.advance(steps, toStep);

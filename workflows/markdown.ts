@@ -1,6 +1,11 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
 import { noChangeSentence } from '../contract/progress.ts';
-import type { RunProgress, StageProgress, TrainingProgress } from '../contract/progress.ts';
+import type {
+  HeldStage,
+  RunProgress,
+  StageProgress,
+  TrainingProgress,
+} from '../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../contract/promotion.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 
@@ -14,9 +19,10 @@ interface Execution {
 
 /** Renders a run's current details. */
 export function progressMarkdown(progress: RunProgress, execution: Execution): string {
-  const { stages, training, resumed, paused, promotion, lastProblem, result } = progress;
+  const { stages, training, resumed, paused, held, promotion, lastProblem, result } = progress;
   const lines = ['```', ...stages.map(stageLine), '```'];
   if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
+  if (held) lines.push('', ...heldLines(held));
   if (resumed) lines.push('', ...resumedLines(resumed));
   if (training) lines.push(...trainingLines(training, paused));
   if (promotion) lines.push(...promotionLines(promotion));
@@ -72,6 +78,17 @@ function promotionLines(promotion: PromotionState): string[] {
     lines.push('The updates `approvePromotion` and `rejectPromotion` decide, with who and why.');
   }
   return [...lines, ...promotion.gate.rules.map((rule) => `- ${ruleLine(rule)}`)];
+}
+
+function heldLines({ stage, at, message }: HeldStage): string[] {
+  return [
+    `**Held** since ${clock(at)}: the stage \`${stage}\` has failed.`,
+    `> ${message.replaceAll('\n', '\n> ')}`,
+    '',
+    `Mend what is wrong, then send the update \`retry\` (_More Actions_): the stage is tried again, and what is done stays done.${
+      stage === 'train' ? ' Before that, `setLearningRate` sets another rate.' : ''
+    } _Cancel_ ends the run.`,
+  ];
 }
 
 function resumedLines({ run, step, changes }: NonNullable<RunProgress['resumed']>): string[] {

@@ -12,6 +12,9 @@ export const pauseUpdate = defineUpdate<void>('pause');
 /** Goes on where `pause` has stopped. */
 export const resumeUpdate = defineUpdate<void>('resume');
 
+/** Tries the stage that has failed again; refused where the run is not held. */
+export const retryUpdate = defineUpdate<void>('retry');
+
 /** Trains with this rate in the place of `training.learningRate.initial`, from the next milestone on; refused where none comes before the end. */
 export const setLearningRateUpdate = defineUpdate<void, [rate: number]>('setLearningRate');
 

@@ -19,7 +19,7 @@ export interface Milestones {
   keep(course: Course, step: number, durableStep: number): Promise<void>;
   /** Resolves once the last one is stored, or has failed, which is said. */
   over(): Promise<void>;
-  /** Resolves once the last one is stored; throws what went wrong with it. */
+  /** Resolves once the last one is stored; one that has failed is tried again, and throws what goes wrong then. */
   settled(): Promise<void>;
 }
 
@@ -29,7 +29,8 @@ export function keepMilestones(
 ): Milestones {
   const { newest, best } = inputs.config.training.keepCheckpoints;
   let revision = 0;
-  let last = Promise.resolve();
+  let store = (): Promise<void> => Promise.resolve();
+  let last = store();
   const say = (failure: unknown): void => {
     const { message } = problemOf(failure);
     progress.problem(`a milestone was not stored, the next one stands for it: ${message}`);
@@ -44,17 +45,19 @@ export function keepMilestones(
       const { timeline, validations } = course;
       // One that was reset has the start of the one before, but writes later.
       const execution = { id: workflowInfo().runId, at: Date.now(), revision: revision++ };
-      last = quick.keepMilestone({
+      const milestone = {
         record: {
           ...{ run: inputs.run, workflowId, execution, preset, inputs },
           ...{ timeline, validations, step },
         },
         keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
-      });
+      };
+      store = () => quick.keepMilestone(milestone);
+      last = store();
       // Its failure is heard of when the next one is due.
       last.catch(() => undefined);
     },
     over: () => last.catch(say),
-    settled: () => last,
+    settled: () => (last = last.catch(() => store())),
   };
 }

@@ -5,9 +5,12 @@ import type { NoChange, RunResult } from '../contract/progress.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 import { conventionsOf } from '../contract/stages.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
+import type { Numerics } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { data, model as onGpu, quick } from './activities.ts';
 import { ingest, ingestNotes, remakeData, shards, split } from './dataset.ts';
+import { openHold } from './hold.ts';
+import type { Hold } from './hold.ts';
 import { tellList, tellSettings } from './listing.ts';
 import { keepMilestones } from './milestones.ts';
 import { goOnInNext } from './next-execution.ts';
@@ -45,28 +48,29 @@ async function runStages(
 ): Promise<RunResult | NoChange> {
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
   const steering = openSteering(progress, carried?.training.steering);
+  const hold = openHold(progress);
 
   const begun = carried
     ? { prepared: carried.prepared, begin: async () => carried.training }
-    : await prepareRun(run, input, progress, tell);
+    : await prepareRun(run, input, { progress, hold, tell });
   if ('noChange' in begun) return progress.finish(begun);
   const { prepared, begin } = begun;
   const { inputs, preset, taken, test } = prepared;
   tell(inputs.config.webhook);
+  hold.goBy(inputs.config);
   const remake = (): Promise<void> => remakeData(inputs);
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
-  const training = await progress.stage('train', async () =>
+  const training = await hold.stage('train', async () =>
     train(inputs, await begin(), {
-      ...{ progress, steering, remakeData: remake, milestones },
+      ...{ progress, steering, hold, remakeData: remake, milestones },
       goOnInNext: (state) =>
         goOnInNext(input, { prepared, training: state, progress: progress.carried() }),
     }),
   );
   const endSweep = sweepBeside(inputs.config.augment.keepDays, progress);
-  let predictions = await progress.stage('predict', (advance) =>
+  let predictions = await hold.stage('predict', (advance) =>
     predictTestSet(inputs, training, test, advance),
   );
-  await milestones.settled();
   const report = (promotion?: PromotionState): Promise<RunResult> =>
     onceMended(
       () =>
@@ -79,11 +83,14 @@ async function runStages(
         predictions = await predictTestSet(inputs, training, test, () => undefined, 'verify');
       },
     );
-  let result = await progress.stage('report', () => report());
+  let result = await hold.stage('report', async () => {
+    await milestones.settled();
+    return report();
+  });
   const { promotion: gate } = inputs.config;
   const promotion =
     gate &&
-    (await progress.stage('promote', async () => {
+    (await hold.stage('promote', async () => {
       const tell = async (state: PromotionState): Promise<void> => {
         progress.promotion(state);
         // The one before is garbage from here on.
@@ -106,21 +113,27 @@ async function runStages(
   return progress.finish({ ...result, ...(promotion && { promotion }) });
 }
 
+interface PreparationHelp {
+  readonly progress: Progress;
+  readonly hold: Hold;
+  readonly tell: (webhook: string | undefined) => void;
+}
+
 /** Configuration, dataset, split and base shards; what training begins with may still be on its way. Nothing of these where a night finds nothing new. */
 async function prepareRun(
   run: string,
   input: unknown,
-  progress: Progress,
-  tell: (webhook: string | undefined) => void,
+  { progress, hold, tell }: PreparationHelp,
 ): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> } | NoChange> {
   tell(webhookOf(input));
-  const { preset, config, takeover } = await progress.stage('configure', () =>
+  const { preset, takeover, ...resolved } = await progress.stage('configure', () =>
     quick.resolveConfig(input),
   );
+  const config = hold.goBy(resolved.config);
   tell(config.webhook);
   progress.begins(preset, takeover, config.promotion !== undefined);
   tellSettings(preset, config);
-  const { dataset, taken, considered } = await progress.stage('ingest', async () => {
+  const { dataset, taken, considered } = await hold.stage('ingest', async () => {
     const dataset = await ingest(config, takeover?.inputs.dataset);
     const aside = ingestNotes(dataset);
     if (aside.length > 0) progress.note('ingest', aside.join());
@@ -139,16 +152,17 @@ async function prepareRun(
     ? takeover.inputs.weights
     : taken && { digest: taken.digest, conventions: taken.conventions };
   // Known only where training will run; loads TensorFlow there while the data is prepared here.
-  const numerics = onGpu.resolveNumerics({
-    config,
-    classes: dataset.classes,
-    conventions: conventionsOf({ weights }),
-  });
-  numerics.catch(() => undefined);
-  const { digest, samples } = await split(config, dataset.digest, progress);
+  const lookAtGpu = (): Promise<Numerics> => {
+    const conventions = conventionsOf({ weights });
+    const numerics = onGpu.resolveNumerics({ config, classes: dataset.classes, conventions });
+    numerics.catch(() => undefined);
+    return numerics;
+  };
+  const looked = [lookAtGpu()];
+  const { digest, samples } = await split(config, dataset.digest, { progress, hold });
   const digests = { dataset: dataset.digest, split: digest };
   const made = { config, classes: dataset.classes, weights, ...digests };
-  const base = await shards(made, progress);
+  const base = await shards(made, hold);
   const inputs: TrainingInputs = {
     run,
     ...made,
@@ -161,7 +175,11 @@ async function prepareRun(
   };
   return {
     prepared: { preset, inputs, test: base.test.digest, taken },
-    begin: async () => ({ numerics, takeover: await withOwnStates(inputs, takeover) }),
+    begin: async () => {
+      // Again where training did not begin.
+      const numerics = looked.pop() ?? lookAtGpu();
+      return { numerics, takeover: await withOwnStates(inputs, takeover) };
+    },
   };
 }
 

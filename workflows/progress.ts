@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { stageNames } from '../contract/progress.ts';
 import type {
+  HeldStage,
   NoChange,
   RunProgress,
   RunResult,
@@ -33,6 +34,9 @@ export interface Progress {
   /** Says of a stage what came out of it. */
   note(name: StageName, note: string): void;
   paused(value: boolean): void;
+  /** A stage has failed and waits; undefined: none does any more. */
+  held(value: HeldStage | undefined): void;
+  readonly isHeld: boolean;
   training(update: (training: TrainingProgress | undefined) => TrainingProgress): void;
   /** A state is in the store, also one from between two milestones. */
   stored(state: StoredState): void;
@@ -115,6 +119,10 @@ export function openProgress(
         }),
       }),
     paused: (paused) => update({ paused }),
+    held: (held) => update({ held }),
+    get isHeld() {
+      return state.held !== undefined;
+    },
     training,
     stored: ({ step, at }) =>
       training((before) => {

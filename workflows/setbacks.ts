@@ -16,6 +16,8 @@ export interface Setbacks {
   mend(failure: unknown, step: number): Promise<number>;
   /** A segment has come to its end; true when it had setbacks. */
   over(): boolean;
+  /** Failures are counted anew: a person says that it is worth it. */
+  countAnew(): void;
   /** Since the last segment that came to its end there was one. */
   readonly areUnderWay: boolean;
   /** From which steps on the bits may be others, and why. */
@@ -44,6 +46,7 @@ export function openSetbacks(help: SetbackHelp, before: Setbacks['notBitEqual'])
     get areUnderWay() {
       return disturbed;
     },
+    countAnew: () => failures.clear(),
     over() {
       const was = disturbed;
       disturbed = false;

@@ -99,6 +99,7 @@ export function openSteering(
       validator() {
         refuseIf(over, tooLate);
         refuseIf(paused, 'the run is paused already');
+        refuseIf(progress.isHeld, 'the run is held after a failure: nothing of it is on a GPU');
       },
     },
   );
@@ -111,7 +112,7 @@ export function openSteering(
       'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
     validator(rate) {
       refuseIfOver();
-      refuseIf(stretch?.isLast && epochs === undefined && !(paused && idle), onlyPaused);
+      refuseIf(stretch?.isLast && epochs === undefined && !(paused && idle) && !progress.isHeld, onlyPaused);
       refuseIf(
         !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
         `learning rate ${JSON.stringify(rate)}: must be a number above 0`,
@@ -124,6 +125,7 @@ export function openSteering(
     () => {
       isToStop = true;
       setPaused(false);
+      progress.held(undefined);
       interrupt();
     },
     {

@@ -13,6 +13,7 @@ import { finishedTraining } from './finished-training.ts';
 import type { FinishedTraining } from './finished-training.ts';
 import { headwayAtStart, openHeadway } from './headway.ts';
 import type { CarriedHeadway } from './headway.ts';
+import type { Hold } from './hold.ts';
 import type { Milestones } from './milestones.ts';
 import { isHistoryLong } from './next-execution.ts';
 import type { Progress } from './progress.ts';
@@ -25,6 +26,7 @@ import type { CarriedSteering, Steering } from './steering.ts';
 export interface TrainingHelp {
   readonly progress: Progress;
   readonly steering: Steering;
+  readonly hold: Hold;
   /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
   readonly remakeData: () => Promise<void>;
   readonly milestones: Milestones;
@@ -52,7 +54,7 @@ export interface CarriedTraining {
 export async function train(
   inputs: TrainingInputs,
   begin: TrainingStart | CarriedTraining,
-  { progress, steering, remakeData, milestones, goOnInNext }: TrainingHelp,
+  { progress, steering, hold, remakeData, milestones, goOnInNext }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
   const before = 'headway' in begin ? begin : begin.takeover;
@@ -140,8 +142,13 @@ export async function train(
     } catch (failure) {
       const { step: reached } = headway;
       const mend = (): Promise<number> => setbacks.mend(failure, reached);
-      const mended = await orHandBack(segments, reached, () => steering.interruptible(mend));
-      headway.goOnFrom(mended ?? reached);
+      try {
+        const mended = await orHandBack(segments, reached, () => steering.interruptible(mend));
+        headway.goOnFrom(mended ?? reached);
+      } catch (fatal) {
+        await hold.failed('train', fatal, () => segments.handBack(reached));
+        setbacks.countAnew();
+      }
     }
   }
   steering.close();

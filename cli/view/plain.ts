@@ -3,7 +3,7 @@ import type { StageProgress, TrainingProgress, Validation } from '../../contract
 import { promotionSentence } from '../../contract/promotion.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
 import { clock, count, duration, percent } from './format.ts';
-import { downloadSentence, pausedSentence, trainingSentence } from './run-view.ts';
+import { downloadSentence, heldLines, pausedSentence, trainingSentence } from './run-view.ts';
 import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
 import type { RunSnapshot } from './snapshot.ts';
 
@@ -20,6 +20,7 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
   let away = false;
   let takeoverSaid = false;
   let pausedSaid: string | undefined;
+  let heldSaid: number | undefined;
   let promotionSaid: PromotionState['status'] | undefined;
   let movedAt = -Infinity;
 
@@ -54,6 +55,9 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
       if (paused !== pausedSaid && !isOver) yield paused ?? 'goes on';
       pausedSaid = paused;
     }
+    const held = progress?.held;
+    if (held && held.at !== heldSaid) yield* heldLines(held);
+    heldSaid = held?.at;
     const promotion = progress?.promotion;
     if (promotion && promotion.status !== promotionSaid) {
       promotionSaid = promotion.status;
@@ -106,9 +110,9 @@ function validationSentence({ step, accuracy, top5, loss }: Validation, isBest: 
 
 /** Where the running stage is, when it is one that takes its time. */
 function movementSentence(snapshot: RunSnapshot): string | undefined {
-  const { stages = [], paused = false } = snapshot.progress ?? {};
+  const { stages = [], paused = false, held } = snapshot.progress ?? {};
   const running = stages.find(({ status }) => status === 'running');
-  if (!running || paused) return undefined;
+  if (!running || paused || held) return undefined;
   const training = running.name === 'train' ? trainingNow(snapshot) : undefined;
   if (training) {
     const { durableStep, durableAt } = training;

@@ -1,5 +1,5 @@
 /** A run as a terminal shows it: a line a stage, and what training is at. Pure. */
-import type { StageProgress } from '../../contract/progress.ts';
+import type { HeldStage, StageProgress } from '../../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../../contract/promotion.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
@@ -22,6 +22,7 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   }
   if (progress?.promotion && !progress.result) lines.push(...promotionLines(progress.promotion));
   if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
+  if (progress?.held) lines.push(...heldLines(progress.held).map(colors.red));
   if (!progress && awaySince === undefined) {
     lines.push(colors.dim('waiting for a worker to take the run up'));
   }
@@ -63,6 +64,14 @@ export function pausedSentence({ progress, activities }: RunSnapshot, run?: stri
       ? `the newest stored state is that after step ${count(durableStep)}`
       : 'no state is stored';
   return `paused after step ${count(step)}, but ${newest}: what came since is trained again; ${goesOn}`;
+}
+
+/** What has broken, and what to do. */
+export function heldLines({ stage, at, message }: HeldStage): string[] {
+  return [
+    `held since ${clock(at)}: the stage ${stage} has failed: ${message}`,
+    'mend what is wrong, then `npx nightshift retry` tries it again; or cancel the run',
+  ];
 }
 
 /** What training is at, in up to three lines. */

@@ -4,6 +4,8 @@ import { dev } from '../../cli/dev.ts';
 import { parseSetting } from '../../cli/input.ts';
 import { list } from '../../cli/list.ts';
 import { promote } from '../../cli/promote.ts';
+import { resume } from '../../cli/resume.ts';
+import { retry } from '../../cli/retry.ts';
 import { status } from '../../cli/status.ts';
 import { train } from '../../cli/train.ts';
 import { watch } from '../../cli/watch.ts';
@@ -132,6 +134,34 @@ test('a paused run is listed and shown as that', async (t) => {
   runs.state.outcome = { status: 'cancelled' };
   await list(cli, { limit: 1 }, open);
   assert.match(out.lines().at(-1) ?? '', /^a +cancelled /);
+});
+
+test('a held run is listed and shown as that, with what broke and what to do', async (t) => {
+  const { cli, out } = await openClone(t);
+  const held = { stage: 'split', at: ten, message: 'no such folder' } as const;
+  const runs = fakeRuns({ progress: progressAt('split', {}, { held }), historyLength: 1 });
+  await runs.start('a', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await list(cli, { limit: 1 }, open);
+  assert.match(out.lines()[1] ?? '', /^a +held /);
+  await status(cli, 'a', {}, open);
+  assert.match(out.text(), /^Run a: held, started/m);
+  assert.match(out.text(), /^held since 10:00:00: the stage split has failed: no such folder$/m);
+  assert.match(out.text(), /^mend what is wrong, then `npx nightshift retry` tries it again/m);
+  await assert.rejects(resume(cli, 'a', {}, open), /`npx nightshift retry a` goes on with it/);
+});
+
+test('retry means the newest run that is held, and says so where none is', async (t) => {
+  const { cli, out } = await openClone(t);
+  const held = { stage: 'split', at: ten, message: 'no such folder' } as const;
+  const runs = fakeRuns({ progress: progressAt('split', {}, { held }), historyLength: 1 });
+  await runs.start('a', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await retry(cli, undefined, {}, open);
+  assert.deepEqual(runs.retried, ['a']);
+  assert.match(out.text(), /^Run a goes on with the stage split\./);
+  runs.state.progress = progressAt('split');
+  await assert.rejects(retry(cli, undefined, {}, open), /No run is held on this server/);
 });
 
 test('list --json prints the runs as one array', async (t) => {

@@ -129,6 +129,17 @@ test('problems, retries and absences of the server are said once each', () => {
   assert.deepEqual(view({ at: ten + 61_000, ...quiet, progress }), ['10:01:01 Temporal is back']);
 });
 
+test('a held run says once what broke', () => {
+  const view = openPlainView();
+  const held = { stage: 'split', at: ten, message: 'no such folder' } as const;
+  const snapshot = { at: ten, ...quiet, progress: progressAt('split', {}, { held }) };
+  assert.deepEqual(view(snapshot).slice(-2), [
+    '10:00:00 held since 10:00:00: the stage split has failed: no such folder',
+    '10:00:00 mend what is wrong, then `npx nightshift retry` tries it again; or cancel the run',
+  ]);
+  assert.deepEqual(view({ ...snapshot, at: ten + 60_000 }), []);
+});
+
 test('a run that goes on from another one says so first, and a pause when it comes and goes', () => {
   const view = openPlainView();
   const resumed = { run: 'nightly', step: 400, changes: ['training.epochs: 5 -> 10'] };

@@ -71,8 +71,9 @@ test('a run that goes on takes orders', async () => {
   const { orders, runs } = serverWith('RUNNING');
   await runs.pause('a');
   await runs.unpause('a');
+  await runs.retry('a');
   await runs.cancel('a');
-  assert.deepEqual(orders, ['pause', 'resume', 'cancel']);
+  assert.deepEqual(orders, ['pause', 'resume', 'retry', 'cancel']);
 });
 
 test('a run that has ended takes no order, and it is said how it ended', async () => {
@@ -82,7 +83,7 @@ test('a run that has ended takes no order, and it is said how it ended', async (
     ['FAILED', /^Run a has ended \(failed\)/],
   ] as const) {
     const { orders, runs } = serverWith(name);
-    for (const order of ['cancel', 'pause', 'unpause'] as const) {
+    for (const order of ['cancel', 'pause', 'unpause', 'retry'] as const) {
       await assert.rejects(runs[order]('a'), { name: 'CommandError', message });
     }
     assert.deepEqual(orders, []);

@@ -107,6 +107,7 @@ export interface FakeRuns extends Runs {
   readonly cancelled: string[];
   readonly paused: string[];
   readonly unpaused: string[];
+  readonly retried: string[];
   readonly decided: { readonly approved: boolean; readonly why: string }[];
   state: { progress: RunProgress; outcome?: Outcome; away?: boolean; historyLength: number };
   /** Queries answered so far. */
@@ -132,6 +133,7 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     cancelled: [],
     paused: [],
     unpaused: [],
+    retried: [],
     decided: [],
     state,
     queries: 0,
@@ -155,6 +157,7 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     cancel: (id) => find(id, () => void runs.cancelled.push(id)),
     pause: (id) => find(id, () => void runs.paused.push(id)),
     unpause: (id) => find(id, () => void runs.unpaused.push(id)),
+    retry: (id) => find(id, () => void runs.retried.push(id)),
     decide: (id, approved, { why }) => find(id, () => void runs.decided.push({ approved, why })),
     list: (limit) => Promise.resolve([...runs.started.keys()].slice(0, limit).map(describe)),
   };

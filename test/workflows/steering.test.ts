@@ -1,5 +1,5 @@
 /** What a user tells a run on a real Temporal server: pause, resume, another learning rate, cancel. */
-import { WorkflowFailedError, WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
 import { isCancellation } from '@temporalio/workflow';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -20,6 +20,7 @@ import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
 import type { Harness } from './harness.ts';
+import { refused } from './refused.ts';
 
 let harness: Harness;
 const run: Harness['run'] = (...how) => harness.run(...how);
@@ -310,13 +311,6 @@ test('a pause does not count as time in which the trainer waited', async () => {
   const trainedSeconds = (endedAt! - startedAt! - pauseMs) / 1000;
   assert.ok(idleShare <= 1 - (4 * busySeconds) / trainedSeconds, `${idleShare}`);
 });
-
-const refused = (update: Promise<unknown>, problem: RegExp): Promise<void> =>
-  assert.rejects(update, (error) => {
-    assert.ok(error instanceof WorkflowUpdateFailedError);
-    assert.match((error.cause as Error).message, problem);
-    return true;
-  });
 
 test('what makes no sense is refused, and says why', async () => {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6([]);
