@@ -30,6 +30,8 @@ import type { SplitInput } from './split-dataset.ts';
 import { runningWorkflows } from './running-workflows.ts';
 import { sweepStore } from './sweep-store.ts';
 import type { SweepInput } from './sweep-store.ts';
+import { writeFailure } from './write-failure.ts';
+import type { FailedRun } from './write-failure.ts';
 import { writeReport } from './write-report.ts';
 import type { ReportRequest } from './write-report.ts';
 import { writeShard } from './write-shard.ts';
@@ -64,6 +66,7 @@ export function dataActivities(services: DataServices) {
     promoteCandidate: (input: PromotionRequest) =>
       durable((step) => promoteCandidate(services, input, step)),
     rollBackModel: (input: ByHand) => durable((step) => rollBackModel(services, input, step)),
+    writeFailure: (input: FailedRun) => durable((step) => writeFailure(services, input, step)),
     writeReport: (input: ReportRequest) => durable((step) => writeReport(services, input, step)),
   };
 }

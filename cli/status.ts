@@ -21,8 +21,12 @@ export async function status(
     const run = id ?? (await newestRun(servers.runs));
     const { description, snapshot } = await lookAtRun(servers.runs, run);
     const outcome = description.status === 'running' ? undefined : await servers.runs.outcome(run);
-    const place = placeOf(servers, run, cli.cwd);
     const { progress } = snapshot;
+    const { failureReportKey } = progress ?? {};
+    const place = {
+      ...placeOf(servers, run, cli.cwd),
+      ...(failureReportKey && { failureReportKey }),
+    };
     const status = statusOf(description.status, progress);
     if (json) {
       printJson(cli.out, { ...description, status, progress, outcome, page: place.page });

@@ -64,6 +64,10 @@ export const runNameKey = (workflowIdDigest: string): string => `names/${workflo
 /** What a run came to: the commit point of its report and metrics. */
 export const runResultKey = (run: string): string => `${runPrefix(run)}result/manifest.json`;
 
+/** The page that an execution of a run leaves which has failed. */
+export const failureReportKey = (run: string, execution: string): string =>
+  `${runPrefix(run)}failures/${execution}.html`;
+
 /** All models. */
 export const modelsPrefix = 'models/';
 

@@ -97,6 +97,8 @@ export interface RunProgress {
   /** The last trouble that was got over, and when. */
   readonly lastProblem?: { readonly at: number; readonly message: string };
   readonly result?: RunResult | NoChange;
+  /** The page that says where the run has failed, and why. */
+  readonly failureReportKey?: string;
 }
 
 /** The heartbeat of `train-steps`: a hint; what is durable stands in the store. */

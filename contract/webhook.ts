@@ -15,6 +15,11 @@ export type WebhookEvent = {
   | { readonly event: 'completed'; readonly result: RunResult }
   | { readonly event: 'no change'; readonly result: NoChange }
   | { readonly event: 'cancelled' }
-  /** Which stage, and why. */
-  | { readonly event: 'failed'; readonly stage: StageName | null; readonly message: string }
+  /** Which stage, why, and the key of the page that says more, where one could be written. */
+  | {
+      readonly event: 'failed';
+      readonly stage: StageName | null;
+      readonly message: string;
+      readonly reportKey?: string;
+    }
 );

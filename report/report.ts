@@ -1,15 +1,13 @@
 /** A run's report: one self-contained HTML page, without network. */
-import { presets } from '../contract/presets.ts';
-import type { PresetName } from '../contract/presets.ts';
 import { promotionSentence, ruleLine } from '../contract/promotion.ts';
 import { numericsText } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { accuracyChart, lossChart } from './charts.ts';
-import { configRows } from './config-rows.ts';
 import { html, raw } from './html.ts';
 import type { Content, Html } from './html.ts';
 import type { ReportInput, ShownExample } from './report-input.ts';
 import { style } from './style.ts';
+import { configTable, pairs } from './tables.ts';
 
 export async function renderReport(input: ReportInput): Promise<string> {
   const { metrics, best, example, plan } = input;
@@ -197,39 +195,6 @@ function stageTable({ stages }: ReportInput): Html {
       )}
     </tbody>
   </table>`;
-}
-
-function configTable({ config, preset }: ReportInput): Html {
-  const rows = configRows(config, preset in presets ? presets[preset as PresetName] : {});
-  return html`<div class="wide" tabindex="0">
-    <table class="pairs">
-      <tbody>
-        ${rows.map(
-          ({ key, value, differs }) =>
-            html`<tr>
-              <th scope="row">${key}</th>
-              <td>${differs ? html`<strong>${value}</strong>` : value}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
-}
-
-function pairs(rows: readonly (readonly [string, string])[]): Html {
-  return html`<div class="wide" tabindex="0">
-    <table class="pairs">
-      <tbody>
-        ${rows.map(
-          ([key, value]) =>
-            html`<tr>
-              <th scope="row">${key}</th>
-              <td><code>${value}</code></td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>
-  </div>`;
 }
 
 function beginning({ weights, config }: ReportInput): string {

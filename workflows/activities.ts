@@ -56,8 +56,8 @@ export const housekeeping = proxyActivities<Pick<DataActivities, 'sweepStore'>>(
   retry: { maximumAttempts: 1 },
 });
 
-/** A receiver that is away for longer than so many minutes is not told: the run is to end. */
-export const telling = proxyActivities<Pick<DataActivities, 'callWebhook'>>({
+/** A receiver, or a store, that is away for longer than so many minutes is not told: the run is to end. */
+export const telling = proxyActivities<Pick<DataActivities, 'callWebhook' | 'writeFailure'>>({
   startToCloseTimeout: '30 seconds',
   scheduleToCloseTimeout: '15 minutes',
   heartbeatTimeout: heartbeatTimeoutMs,

@@ -27,7 +27,7 @@ export function progressMarkdown(progress: RunProgress, execution: Execution): s
   if (training) lines.push(...trainingLines(training, paused));
   if (promotion) lines.push(...promotionLines(promotion));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
-  if (!result) lines.push(...goOnLines(stages, execution));
+  if (!result) lines.push(...goOnLines(progress, execution));
   else if ('noChange' in result) lines.push('', noChangeSentence(result.noChange));
   else {
     const { example } = result;
@@ -46,7 +46,7 @@ export function progressMarkdown(progress: RunProgress, execution: Execution): s
 
 /** What to press, or why nothing: also for one that is terminated later, which can't say it then. */
 function goOnLines(
-  stages: readonly StageProgress[],
+  { stages, failureReportKey }: RunProgress,
   { workflowId, workflowType }: Execution,
 ): string[] {
   const ended = stages.find(({ status }) => status === 'failed' || status === 'cancelled');
@@ -69,7 +69,8 @@ function goOnLines(
     name === 'configure'
       ? 'The result lists what is wrong. Correct it under _More Actions_, _Start Workflow Like This One_.'
       : `Once the cause is gone, ${goOn}.`;
-  return ['', `**Failed** in \`${name}\`: ${note}`, '', remedy];
+  const page = failureReportKey ? ['', `Report: \`${failureReportKey}\` in the bucket.`] : [];
+  return ['', `**Failed** in \`${name}\`: ${note}`, '', remedy, ...page];
 }
 
 function promotionLines(promotion: PromotionState): string[] {

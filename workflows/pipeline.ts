@@ -9,6 +9,7 @@ import type { Numerics } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { data, model as onGpu, quick } from './activities.ts';
 import { ingest, ingestNotes, remakeData, shards, split } from './dataset.ts';
+import { explainingFailure } from './failure.ts';
 import { openHold } from './hold.ts';
 import type { Hold } from './hold.ts';
 import { tellList, tellSettings } from './listing.ts';
@@ -36,27 +37,37 @@ export function trainingPipeline(
   carried?: CarriedRun,
 ): Promise<RunResult | NoChange> {
   const progress = openProgress(workflowInfo().firstExecutionRunId, carried?.progress);
-  return tellingEnd(progress, (tell) => runStages(input, carried, progress, tell));
+  return tellingEnd(progress, (tell) =>
+    explainingFailure(progress, (note) => runStages(input, carried, { progress, tell, note })),
+  );
 }
 
-/** Stage after stage; `tell` takes the webhook's address. */
+/** Whom to tell what of a run: its view; of the webhook's address, and of the configuration. */
+interface Listeners {
+  readonly progress: Progress;
+  readonly tell: (webhook: string | undefined) => void;
+  readonly note: (config: Config) => void;
+}
+
+/** Stage after stage. */
 async function runStages(
   input: unknown,
   carried: CarriedRun | undefined,
-  progress: Progress,
-  tell: (webhook: string | undefined) => void,
+  listeners: Listeners,
 ): Promise<RunResult | NoChange> {
+  const { progress, tell, note } = listeners;
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
   const steering = openSteering(progress, carried?.training.steering);
   const hold = openHold(progress);
 
   const begun = carried
     ? { prepared: carried.prepared, begin: async () => carried.training }
-    : await prepareRun(run, input, { progress, hold, tell });
+    : await prepareRun(run, input, hold, listeners);
   if ('noChange' in begun) return progress.finish(begun);
   const { prepared, begin } = begun;
   const { inputs, preset, taken, test } = prepared;
   tell(inputs.config.webhook);
+  note(inputs.config);
   hold.goBy(inputs.config);
   const remake = (): Promise<void> => remakeData(inputs);
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
@@ -113,17 +124,12 @@ async function runStages(
   return progress.finish({ ...result, ...(promotion && { promotion }) });
 }
 
-interface PreparationHelp {
-  readonly progress: Progress;
-  readonly hold: Hold;
-  readonly tell: (webhook: string | undefined) => void;
-}
-
 /** Configuration, dataset, split and base shards; what training begins with may still be on its way. Nothing of these where a night finds nothing new. */
 async function prepareRun(
   run: string,
   input: unknown,
-  { progress, hold, tell }: PreparationHelp,
+  hold: Hold,
+  { progress, tell, note }: Listeners,
 ): Promise<{ prepared: PreparedRun; begin: () => Promise<TrainingStart> } | NoChange> {
   tell(webhookOf(input));
   const { preset, takeover, ...resolved } = await progress.stage('configure', () =>
@@ -131,6 +137,7 @@ async function prepareRun(
   );
   const config = hold.goBy(resolved.config);
   tell(config.webhook);
+  note(config);
   progress.begins(preset, takeover, config.promotion !== undefined);
   tellSettings(preset, config);
   const { dataset, taken, considered } = await hold.stage('ingest', async () => {

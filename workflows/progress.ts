@@ -43,6 +43,10 @@ export interface Progress {
   promotion(state: PromotionState): void;
   problem(message: string): void;
   stages(): readonly StageProgress[];
+  /** All there is to say. */
+  now(): RunProgress;
+  /** A page says why the run has failed. */
+  explained(failureReportKey: string): void;
   /** For the next execution: the course of training has its validations. */
   carried(): RunProgress;
   finish<R extends RunResult | NoChange>(result: R): R;
@@ -134,6 +138,8 @@ export function openProgress(
     promotion: (promotion) => update({ promotion }),
     problem: (message) => update({ lastProblem: { at: Date.now(), message } }),
     stages: () => state.stages,
+    now: () => state,
+    explained: (failureReportKey) => update({ failureReportKey }),
     carried: () => ({
       ...state,
       ...(state.training && { training: { ...state.training, validations: [] } }),

@@ -54,5 +54,6 @@ export const webhookOf = (input: unknown): string | undefined =>
 function failed(progress: Progress, failure: unknown): Ending {
   const stage = progress.stages().find(({ status }) => status === 'failed')?.name ?? null;
   const message = failure instanceof Error ? rootCause(failure).message : String(failure);
-  return { event: 'failed', stage, message } as Ending;
+  const { failureReportKey: reportKey } = progress.now();
+  return { event: 'failed', stage, message, ...(reportKey && { reportKey }) } as Ending;
 }

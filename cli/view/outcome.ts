@@ -18,6 +18,8 @@ export interface Place {
   readonly cwd: string;
   /** The run's page in the Temporal UI, where its address is known. */
   readonly page?: string;
+  /** Of the page that a run has left that failed. */
+  readonly failureReportKey?: string;
 }
 
 export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): string[] {
@@ -32,6 +34,7 @@ export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): st
       return [
         colors.red(`The run failed: ${outcome.type}: ${outcome.message}`),
         ...remedyLines(outcome, place),
+        ...reportLine(place),
         ...pageLine(place),
       ];
   }
@@ -64,6 +67,11 @@ function pathOf(key: string, { objects, cwd }: Place): string {
   const file = join(objects, key);
   const path = relative(cwd, file);
   return path.startsWith('..') ? file : path;
+}
+
+function reportLine(place: Place): string[] {
+  const { failureReportKey: key } = place;
+  return key === undefined ? [] : [`Report       ${pathOf(key, place)}`];
 }
 
 /** The line that names the run's page, where there is one. */

@@ -71,6 +71,15 @@ test('a failure of no known type says how to go on', () => {
   ]);
 });
 
+test('the page that a failed run has left is named', () => {
+  const outcome = { status: 'failed', type: 'Unexpected', message: 'no' } as const;
+  const failed = { ...place, failureReportKey: 'runs/r/failures/e.html' };
+  assert.equal(
+    outcomeLines(outcome, failed, noColors)[2],
+    'Report       .nightshift/s3/data/nightshift/runs/r/failures/e.html',
+  );
+});
+
 test('from elsewhere, the files are named by their whole path', () => {
   const lines = outcomeLines(
     { status: 'completed', result },

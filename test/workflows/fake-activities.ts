@@ -89,6 +89,7 @@ export function fakeActivities(own: Partial<Activities>): Activities {
         resumes: trained.resumedAt.length,
       }) as unknown as RunResult,
     callWebhook: refuse,
+    writeFailure: async ({ progress, execution }) => `${progress.run}/${execution}`,
     findConsidered: async () => null,
     noteConsidered: nothing,
     findChampion: async () => null,
