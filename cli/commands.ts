@@ -3,7 +3,8 @@ import { Argument, InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Cli, ExitCode } from './cli.ts';
 import type { Shell } from './completion.ts';
-import { addInputOptions, addSetOption, addSourceOption } from './input.ts';
+import { addInputOptions, addSetOption, addSourceOption, parseSetting } from './input.ts';
+import type { Setting } from './input.ts';
 import type { DecisionOptions, PromoteOptions } from './promote.ts';
 import type { ResumeOptions } from './resume.ts';
 import { addScheduleCommands } from './schedule-commands.ts';
@@ -149,12 +150,16 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
     });
 }
 
-/** The commands that stop a run and take it up again. */
+/** The commands that stop a run, set it otherwise and take it up again. */
 function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
   for (const [how, description] of [
     [
       'pause',
       'save the state of a run, free its GPU and wait; without a name, the newest that goes on',
+    ],
+    [
+      'stop',
+      'end the training of a run where it is, and finish it by its best state; without a name, the newest that goes on',
     ],
     ['cancel', 'end a run, its state saved first; without a name, the newest that goes on'],
   ] as const) {
@@ -174,6 +179,24 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
     const { retry } = await import('./retry.ts');
     end(await retry(cli, run, options));
   });
+  add(
+    'set <run>',
+    'give a run that trains another learning rate, or more epochs',
+    'npx nightshift set quickstart-20261124-101500 learning-rate=0.0003',
+    'npx nightshift set quickstart-20261124-101500 epochs=12',
+  )
+    .addArgument(
+      new Argument('<key=value...>', 'learning-rate, or epochs in all').argParser(
+        (text: string, before: readonly Setting[] | undefined) => [
+          ...(before ?? []),
+          parseSetting(text),
+        ],
+      ),
+    )
+    .action(async (run: string, settings: readonly Setting[], options: JsonOption) => {
+      const { set } = await import('./set.ts');
+      end(await set(cli, run, settings, options));
+    });
   addSetOption(
     add(
       'resume [run]',

@@ -1,4 +1,4 @@
-/** `nightshift pause` and `nightshift cancel`: the state is saved and stored, and the GPU freed. */
+/** `nightshift pause`, `stop` and `cancel`: the state is saved and stored; the run waits, finishes or ends. */
 import { exitCodes, printJson, printLine } from './cli.ts';
 import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
@@ -10,7 +10,7 @@ import { pausedSentence } from './view/run-view.ts';
 /** `id`: which run; without it, the newest that goes on. */
 export async function stopRun(
   cli: Cli,
-  how: 'pause' | 'cancel',
+  how: keyof typeof ways,
   id: string | undefined,
   { json = false }: { readonly json?: boolean },
   open: typeof connect = connect,
@@ -18,7 +18,7 @@ export async function stopRun(
   const servers = await open(cli.root);
   try {
     const run = id ?? (await newestRun(servers.runs));
-    await (how === 'pause' ? pause : cancel)(cli, servers, run, json);
+    await ways[how](cli, servers, run, json);
     return exitCodes.ok;
   } finally {
     await servers.close();
@@ -43,3 +43,16 @@ async function cancel({ out }: Cli, { runs }: Servers, run: string, json: boolea
     );
   }
 }
+
+async function stop({ out }: Cli, { runs }: Servers, run: string, json: boolean): Promise<void> {
+  await runs.stop(run);
+  if (json) printJson(out, { run, stopped: true });
+  else {
+    printLine(
+      out,
+      `Run ${run} ends its training where it is; predictions and report follow, by its best state. \`npx nightshift watch ${run}\` shows them.`,
+    );
+  }
+}
+
+const ways = { pause, stop, cancel };

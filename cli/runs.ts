@@ -15,17 +15,21 @@ import type {
   WorkflowExecutionDescription,
   WorkflowExecutionInfo,
   WorkflowExecutionStatusName,
+  WorkflowHandle,
 } from '@temporalio/client';
 import type { NoChange, RunProgress, RunResult } from '../contract/progress.ts';
 import type { PromotionDecision } from '../contract/promotion.ts';
 import { cpuQueue } from '../contract/queues.ts';
 import {
   approvePromotionUpdate,
+  extendEpochsUpdate,
   pauseUpdate,
   progressQuery,
   rejectPromotionUpdate,
   resumeUpdate,
   retryUpdate,
+  setLearningRateUpdate,
+  stopAndFinishUpdate,
 } from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
 import { ServerAway, askOf, orderDeadlineMs } from './ask.ts';
@@ -98,6 +102,11 @@ export interface Runs {
   unpause(id: string): Promise<void>;
   /** Tries the stage again that a held run has failed at. Throws `CommandError` when the run refuses. */
   retry(id: string): Promise<void>;
+  /** Ends training where it is; the run finishes. Throws `CommandError` when the run refuses; so do the next two. */
+  stop(id: string): Promise<void>;
+  setLearningRate(id: string, rate: number): Promise<void>;
+  /** `epochs`: in all. */
+  extendEpochs(id: string, epochs: number): Promise<void>;
   /** A person's word on the promotion that a run awaits. Throws `CommandError` when the run refuses. */
   decide(id: string, approved: boolean, decision: PromotionDecision): Promise<void>;
   /** Running ones first, then the newest. */
@@ -126,9 +135,17 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
       },
     );
   };
+  /** What is answered at once. */
+  const order = async (
+    id: string,
+    give: (run: WorkflowHandle) => Promise<unknown>,
+  ): Promise<void> => {
+    await refuseEnded(id);
+    await ask(id, () => give(client.workflow.getHandle(id)), orderDeadlineMs);
+  };
   return {
     start: (id, input) => {
-      const order = async (): Promise<boolean> => {
+      const begin = async (): Promise<boolean> => {
         try {
           await client.workflow.start<typeof trainingPipeline>(workflowType, {
             workflowId: id,
@@ -142,7 +159,7 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
           throw error;
         }
       };
-      return ask(id, order, orderDeadlineMs);
+      return ask(id, begin, orderDeadlineMs);
     },
     describe: (id) => look(id),
     progress: (id, deadlineMs) =>
@@ -168,21 +185,18 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
           throw error;
         }
       }),
-    async cancel(id) {
-      await refuseEnded(id);
-      await ask(id, () => client.workflow.getHandle(id).cancel(), orderDeadlineMs);
-    },
+    cancel: (id) => order(id, (run) => run.cancel()),
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
     retry: (id) => update(id, retryUpdate),
-    async decide(id, approved, decision) {
-      await refuseEnded(id);
+    stop: (id) => order(id, (run) => run.executeUpdate(stopAndFinishUpdate)),
+    setLearningRate: (id, rate) =>
+      order(id, (run) => run.executeUpdate(setLearningRateUpdate, { args: [rate] })),
+    extendEpochs: (id, epochs) =>
+      order(id, (run) => run.executeUpdate(extendEpochsUpdate, { args: [{ epochs }] })),
+    decide: (id, approved, decision) => {
       const update = approved ? approvePromotionUpdate : rejectPromotionUpdate;
-      await ask(
-        id,
-        () => client.workflow.getHandle(id).executeUpdate(update, { args: [decision] }),
-        orderDeadlineMs,
-      );
+      return order(id, (run) => run.executeUpdate(update, { args: [decision] }));
     },
     list: (limit) =>
       ask('', async () => {

@@ -48,7 +48,7 @@ export interface TrainingProgress {
   readonly epochs: number;
   readonly stepsPerEpoch: number;
   /** Why it ends before the last step of these epochs, once that is decided: `steps` is where. */
-  readonly stopped?: StopReason;
+  readonly stopped?: StopReason | undefined;
   readonly batchSize: number;
   readonly loss?: number;
   readonly learningRate?: number;

@@ -72,10 +72,7 @@ export function openHeadway(
     validations: course.validations,
   }));
   /** What is said of the plan. */
-  const planned = () => ({
-    ...course.plan,
-    ...(course.stopped && { stopped: course.stopped }),
-  });
+  const planned = () => ({ ...course.plan, stopped: course.stopped });
   return {
     get step() {
       return step;

@@ -112,7 +112,10 @@ export function openSteering(
       'Train with this rate in the place of training.learningRate.initial, from the next milestone on.',
     validator(rate) {
       refuseIfOver();
-      refuseIf(stretch?.isLast && epochs === undefined && !(paused && idle) && !progress.isHeld, onlyPaused);
+      refuseIf(
+        stretch?.isLast && epochs === undefined && !(paused && idle) && !progress.isHeld,
+        onlyPaused,
+      );
       refuseIf(
         !(typeof rate === 'number' && Number.isFinite(rate) && rate > 0),
         `learning rate ${JSON.stringify(rate)}: must be a number above 0`,

@@ -14,7 +14,8 @@ import { openClone, ten } from './support.ts';
 process.env['TZ'] = 'UTC';
 
 const commands = [
-  ...['start', 'dev', 'train', 'status', 'list', 'watch', 'pause', 'cancel', 'resume'],
+  ...['start', 'dev', 'train', 'status', 'list', 'watch', 'pause', 'resume'],
+  ...['stop', 'cancel', 'set'],
   ...['models', 'promote', 'rollback', 'doctor', 'completion', 'verify-resume'],
 ];
 const ofSchedules = ['create', 'list', 'show', 'pause', 'resume', 'trigger', 'backfill', 'delete'];
@@ -49,6 +50,8 @@ test('bad usage ends with 2 and a sentence', async (t) => {
     [['start', '--fast'], /unknown option '--fast'/],
     [['start', '--preset', 'fast'], /Allowed choices are quickstart, article/],
     [['train', '--set', 'epochs'], /Expected key=value, such as training\.epochs=3/],
+    [['set', 'nightly', 'rate=1'], /rate can not be set .+ only learning-rate and epochs/],
+    [['set', 'nightly', 'epochs=many'], /epochs="many": must be a number/],
     [['list', '--limit', '0'], /Expected a whole number above 0/],
   ] as const) {
     const { code, err } = await run(t, ...args);

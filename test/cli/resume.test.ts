@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { stopRun } from '../../cli/pause.ts';
 import { resume } from '../../cli/resume.ts';
+import { parseSetting } from '../../cli/input.ts';
+import { set } from '../../cli/set.ts';
 import type { ResumeOptions } from '../../cli/resume.ts';
 import type { Outcome } from '../../cli/runs.ts';
 import type { RunProgress } from '../../contract/progress.ts';
@@ -34,9 +36,27 @@ async function openServer(
   return {
     ...{ runs, out },
     resume: (id: string | undefined, options: ResumeOptions = {}) => resume(cli, id, options, open),
-    stop: (how: 'pause' | 'cancel', id?: string) => stopRun(cli, how, id, {}, open),
+    set: (...settings: string[]) => set(cli, 'nightly', settings.map(parseSetting), {}, open),
+    stop: (how: Parameters<typeof stopRun>[1], id?: string) => stopRun(cli, how, id, {}, open),
   };
 }
+
+test('`stop` alone ends the training of the newest run that goes on, and says what follows', async (t) => {
+  const { runs, out, stop } = await openServer(t);
+  assert.equal(await stop('stop'), 0);
+  assert.deepEqual(runs.stopped, ['nightly']);
+  assert.match(out.text(), /^Run nightly ends its training where it is; predictions and report/);
+});
+
+test('`set` gives one order after the other, and says from when on each holds', async (t) => {
+  const { runs, out, set } = await openServer(t);
+  assert.equal(await set('learning-rate=0.01', 'epochs=12'), 0);
+  assert.deepEqual(runs.set, ['learning rate 0.01', 'epochs 12']);
+  assert.deepEqual(out.lines(), [
+    'Run nightly: learning-rate 0.01, from the next milestone on.',
+    'Run nightly: epochs 12, in all, to which schedules of the learning rate stretch.',
+  ]);
+});
 
 const failed = { status: 'failed', type: 'Unexpected', message: 'gone' } as const;
 

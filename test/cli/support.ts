@@ -108,6 +108,9 @@ export interface FakeRuns extends Runs {
   readonly paused: string[];
   readonly unpaused: string[];
   readonly retried: string[];
+  readonly stopped: string[];
+  /** `epochs 12`: what was set, in order. */
+  readonly set: string[];
   readonly decided: { readonly approved: boolean; readonly why: string }[];
   state: { progress: RunProgress; outcome?: Outcome; away?: boolean; historyLength: number };
   /** Queries answered so far. */
@@ -134,6 +137,8 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     paused: [],
     unpaused: [],
     retried: [],
+    stopped: [],
+    set: [],
     decided: [],
     state,
     queries: 0,
@@ -158,6 +163,9 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     pause: (id) => find(id, () => void runs.paused.push(id)),
     unpause: (id) => find(id, () => void runs.unpaused.push(id)),
     retry: (id) => find(id, () => void runs.retried.push(id)),
+    stop: (id) => find(id, () => void runs.stopped.push(id)),
+    setLearningRate: (id, rate) => find(id, () => void runs.set.push(`learning rate ${rate}`)),
+    extendEpochs: (id, epochs) => find(id, () => void runs.set.push(`epochs ${epochs}`)),
     decide: (id, approved, { why }) => find(id, () => void runs.decided.push({ approved, why })),
     list: (limit) => Promise.resolve([...runs.started.keys()].slice(0, limit).map(describe)),
   };
