@@ -12,6 +12,7 @@ import { cpuQueue, gpuQueue } from '../../contract/queues.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import { freePort } from '../../infra/local/ports.ts';
 import { readSettings } from '../../workers/settings.ts';
+import { createSearchAttributes } from '../../workers/search-attributes.ts';
 import { installTelemetry } from '../../workers/telemetry.ts';
 import { startTestTemporal } from '../support/servers.ts';
 import { fakeActivities, segmentTo } from '../workflows/fake-activities.ts';
@@ -44,6 +45,7 @@ async function runOnce(address: string, atEnd: () => Promise<void>): Promise<voi
       throw new NightshiftError('TrainerDied', 'it was killed');
     });
   const connection = await NativeConnection.connect({ address });
+  await createSearchAttributes(connection, 'default');
   const client = new Client({ connection: await Connection.connect({ address }) });
   const workflowBundle = await bundleWorkflows();
   const activities = fakeActivities({ trainSteps });
