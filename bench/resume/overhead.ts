@@ -28,8 +28,8 @@ import { cpuSeconds, cpuSecondsOf } from './cpu-seconds.ts';
 /** Of the bare loop's end: what one saved state costs. */
 const stallsMeasured = 5;
 const never = 1e9;
-/** How often the steps are looked at: to 0.01 % of five minutes. */
-const lookEveryMs = 30;
+/** How often the steps are looked at: to 0.05 % of five minutes; more would take time from what is measured. */
+const lookEveryMs = 150;
 
 /** Seconds, and CPU seconds by process, from the first step that is seen to the last. */
 interface Span {

@@ -1,10 +1,10 @@
 /** What a worker holds back of runs that ended while it did something else. */
 import { MockActivityEnvironment } from '@temporalio/testing';
 import assert from 'node:assert/strict';
-import { mkdtemp, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dropEnded } from '../../activities/drop-ended.ts';
 import { openUploads } from '../../activities/uploads.ts';
@@ -15,13 +15,16 @@ import { openMemoryStore } from '../../storage/memory.ts';
 import { movePointer } from '../../storage/pointer.ts';
 import { testStep } from '../support/data-services.ts';
 
+const scratch = await mkdtemp(join(tmpdir(), 'nightshift-held-'));
+after(() => rm(scratch, { recursive: true }));
+
 /** A worker that holds a state of `run-ended` and one of `run-going`, whose workflow is `going`. */
 async function openWorker() {
   const [store, uploads] = [openMemoryStore(), openUploads()];
   const name = { workflowId: 'going', run: 'run-going' };
   await movePointer(store, runNameKey(digestOf('going')), runNameSchema, () => name);
   const held = async (run: string): Promise<string> => {
-    const directory = await mkdtemp(join(tmpdir(), 'nightshift-held-'));
+    const directory = await mkdtemp(join(scratch, 'state-'));
     const saved = { checkpoint: { run, lineage: 'l', step: 1 }, parent: null, directory };
     uploads.hold(
       saved,
