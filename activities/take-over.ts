@@ -66,6 +66,10 @@ export async function takeOver(
     digestOf(inputs.config.training.plateau ?? null) === digestOf(config.training.plateau ?? null)
       ? inputs.plateauFrom
       : reached;
+  const earlyStopFrom =
+    isChanged(/^training\.earlyStop\b/) || (goesOn && !timeline.every(isNoStop))
+      ? reached
+      : inputs.earlyStopFrom;
   // What was validated beyond the state, and whose weights are lost, is so again: it may be the best.
   const lost = validations.find((one) => one.step > origin!.step && one.checkpoint === null);
   return {
@@ -77,6 +81,7 @@ export async function takeOver(
       ? { lineage: origin.lineage, step: origin.step }
       : (inputs.forkedFrom ?? null),
     ...(origin && plateauFrom !== undefined && { plateauFrom }),
+    ...(origin && earlyStopFrom !== undefined && { earlyStopFrom }),
     step: origin ? (lost?.step ?? reached) : 0,
     inputs,
     timeline: timeline.filter(

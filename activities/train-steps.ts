@@ -99,6 +99,7 @@ async function trainSegment(
   step: Step,
   trainer: WarmTrainer,
 ): Promise<Segment> {
+  const startedAt = performance.now();
   const { uploads, metrics } = services;
   const { inputs, timeline, toStep } = input;
   const { run, config } = inputs;
@@ -183,6 +184,7 @@ async function trainSegment(
     ...total,
     checkpoint: checkpointAt(inputs, timeline, total.step),
     loadedStep: begin.warm ? null : begin.step,
+    trainerSeconds: secondsSince(startedAt),
     validation,
     durableStep: durable.step,
     durableAt: durable.at,

@@ -220,6 +220,13 @@ const plateauSchema = z.strictObject({
   minDelta: fraction.default(0),
 });
 
+const earlyStopSchema = z.strictObject({
+  /** After so many validations without a better one. */
+  patience: count.default(5),
+  /** Better means: by more than this, in accuracy from 0 to 1. */
+  minDelta: fraction.default(0),
+});
+
 const trainingSchema = z.strictObject({
   epochs: count.default(10),
   /** Images a step. */
@@ -250,11 +257,29 @@ const trainingSchema = z.strictObject({
     .prefault({}),
   /** Lower the learning rate when validation gets no better. */
   plateau: plateauSchema.optional(),
+  /** End training when validation gets no better; the run finishes by its best state. */
+  earlyStop: earlyStopSchema.optional(),
+  /** End training with the first validation that is as accurate as this, from 0 to 1. */
+  target: fraction.optional(),
   /** A training activity hands back after this many seconds, its state saved. */
   sliceSeconds: z.number().min(1).max(86_400).default(600),
   /** Refuse to go on on hardware that would not give the same bits, instead of flagging it. */
   strict: z.boolean().default(false),
 });
+
+/** Where it is spent training ends, and the run finishes by its best state. Predictions and report come on top. */
+const budgetSchema = z
+  .strictObject({
+    /** Hours with a trainer at work: waits for a worker and pauses apart. Each run has its own, one that goes on from another too. */
+    hours: positive.optional(),
+    /** The same in money, by `pricePerHour`. */
+    money: positive.optional(),
+    /** Of the machine that trains. */
+    pricePerHour: positive.optional(),
+  })
+  .refine(({ money, pricePerHour }) => money === undefined || pricePerHour !== undefined, {
+    error: 'money needs pricePerHour, by which it becomes hours',
+  });
 
 /** What becomes of the model: the gate that it must pass to be the champion of its name. */
 const promotionSchema = z.strictObject({
@@ -284,6 +309,8 @@ export const configSchema = z.strictObject({
   augment: augmentSchema.prefault({}),
   model: modelSchema.prefault({}),
   training: trainingSchema.prefault({}),
+  /** How much training may cost; without it, whatever its epochs take. */
+  budget: budgetSchema.optional(),
   /** Promote the model once it is trained; without it, the run ends with its report. */
   promotion: promotionSchema.optional(),
   /** Where a stage has failed for good: end the run (`fail`), or wait until a person retries it or cancels the run (`hold`). A run that a schedule starts fails. */
@@ -299,4 +326,5 @@ export type ConfigInput = z.input<typeof configSchema>;
 export type AugmentConfig = Config['augment'];
 export type ErasingConfig = NonNullable<AugmentConfig['erasing']>;
 export type TrainingConfig = Config['training'];
+export type BudgetConfig = NonNullable<Config['budget']>;
 export type PromotionConfig = NonNullable<Config['promotion']>;

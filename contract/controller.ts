@@ -1,4 +1,4 @@
-/** What is decided from validations: the best state, and when the learning rate goes down. Pure. */
+/** What is decided from validations: the best state, when the learning rate goes down, and when training ends. Pure. */
 import { z } from 'zod';
 
 /** A validation as far as decisions go by it; accuracy in [0, 1]. */
@@ -64,4 +64,32 @@ function advance(
     return { best, patience: patience + 1, learningRateFactor };
   }
   return { best, patience: 0, learningRateFactor: learningRateFactor * plateau.factor };
+}
+
+/** `training.earlyStop` and `training.target` of the configuration. */
+export interface EndRules {
+  readonly earlyStop?: Pick<PlateauRule, 'patience' | 'minDelta'> | undefined;
+  /** The accuracy that is enough. */
+  readonly target?: number | undefined;
+}
+
+/**
+ * Why training ends with the last of these validations; undefined: it goes on. Those up to `from`
+ * can be the best, but no patience was lost with them.
+ */
+export function endAfter(
+  validations: readonly Measured[],
+  { earlyStop, target = Infinity }: EndRules,
+  from = 0,
+): 'target' | 'early stop' | undefined {
+  if (validations.at(-1)!.accuracy >= target) return 'target';
+  if (!earlyStop) return undefined;
+  const { minDelta } = earlyStop;
+  // A rate that is never lowered: all since the best one are counted.
+  const counting = { minDelta, patience: Infinity, factor: 1 };
+  const { patience } = controllerAfter(validations, counting, {
+    step: from,
+    learningRateFactor: 1,
+  });
+  return patience >= earlyStop.patience ? 'early stop' : undefined;
 }

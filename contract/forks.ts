@@ -1,4 +1,5 @@
 /** A run that goes on from another one's state: which settings may be others, and which can't. */
+import { budgetSeconds } from './budget.ts';
 import type { Config } from './config.ts';
 import { weightsPlace } from './weights.ts';
 
@@ -98,6 +99,8 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
     checkpointEverySeconds: _seconds,
     keepCheckpoints: _keep,
     plateau: _plateau,
+    earlyStop: _earlyStop,
+    target: _target,
     sliceSeconds: _slice,
     strict: _strict,
     ...computed
@@ -108,13 +111,13 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
 
 /**
  * What is new in a run for a model, beside its dataset: another one of these is trained although no
- * image is new. How often is validated counts here, as does the plateau: rates and the best state
- * follow from them. Which champion of the model it begins with does not, nor where the images come from.
+ * image is new. How often is validated counts here, as do the plateau and what ends training:
+ * rates and the best state follow from them. Which champion of the model it begins with does not, nor where the images come from.
  */
 export function nightIdentity(config: Config): unknown {
   const { source: _source, sha256: _sha256, maxBadImages: _bad, ...dataset } = config.dataset;
   const { weightsSha256, ...model } = config.model;
-  const { validateEverySteps, plateau } = config.training;
+  const { validateEverySteps, plateau, earlyStop, target } = config.training;
   const { promotion } = config;
   const place = weightsPlace(model.weights);
   const isWarm =
@@ -122,5 +125,6 @@ export function nightIdentity(config: Config): unknown {
     (place.kind === 'champion' && place.model === promotion?.model);
   const begin = isWarm ? { weights: 'champion' } : { weightsSha256 };
   const training = trainingIdentity({ ...config, model: { ...model, ...begin } });
-  return { dataset, training, decisions: { validateEverySteps, plateau } };
+  const ends = { earlyStop, target, budgetSeconds: budgetSeconds(config.budget) };
+  return { dataset, training, decisions: { validateEverySteps, plateau, ...ends } };
 }

@@ -50,6 +50,8 @@ export interface TrainingProgress {
   /** Why it ends before the last step of these epochs, once that is decided: `steps` is where. */
   readonly stopped?: StopReason | undefined;
   readonly batchSize: number;
+  /** How long a trainer was at work: what `budget` counts. */
+  readonly trainerSeconds?: number;
   readonly loss?: number;
   readonly learningRate?: number;
   readonly imagesPerSecond?: number;
@@ -181,3 +183,14 @@ export interface NoChange {
 
 export const noChangeSentence = ({ model, workflowId, at }: NoChange['noChange']): string =>
   `No change: nothing is new for ${model} since run ${workflowId} (${new Date(at).toISOString().slice(0, 10)}); promotion.always trains all the same.`;
+
+/** Why training ended before its last planned step, in one sentence. */
+export const stoppedSentence = (step: number, why: StopReason): string =>
+  `Training ended after step ${step}, before the last one planned: ${stopReasons[why]}.`;
+
+const stopReasons: Readonly<Record<StopReason, string>> = {
+  asked: 'it was told to',
+  budget: 'its budget is spent',
+  'early stop': 'validation got no better',
+  target: 'the target accuracy was reached',
+};

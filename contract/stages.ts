@@ -134,6 +134,8 @@ export const trainingInputsSchema = z.strictObject({
   forkedFrom: checkpointReferenceSchema.omit({ run: true }).exactOptional(),
   /** The step after which `training.plateau` decides: what came before was decided by another run's. */
   plateauFrom: natural.exactOptional(),
+  /** The step after which `training.earlyStop` counts: before, it was another rule's, or had come to its end. */
+  earlyStopFrom: natural.exactOptional(),
 });
 export type TrainingInputs = z.infer<typeof trainingInputsSchema>;
 
@@ -176,6 +178,8 @@ export interface Segment {
   readonly seconds: number;
   /** Seconds in which the trainer worked: loading, steps, saving, validation. */
   readonly busySeconds: number;
+  /** Seconds in which a trainer was held: these, and waiting. */
+  readonly trainerSeconds: number;
   readonly validation: Validation | null;
   readonly durableStep: number;
   /** When the newest checkpoint became durable, in epoch milliseconds. */
@@ -214,6 +218,8 @@ export interface Takeover {
   readonly forkedFrom: TrainingInputs['forkedFrom'] | null;
   /** The step after which `training.plateau` decides, where it was another before. */
   readonly plateauFrom?: number;
+  /** The step after which `training.earlyStop` counts, where it was another before or had ended training. */
+  readonly earlyStopFrom?: number;
   /**
    * The step it had reached, or the first one whose validated weights are lost: what lies between
    * the state and this is trained again, as it was.

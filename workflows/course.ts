@@ -1,5 +1,5 @@
 /** The course of a training: the decisions taken on the way and the validations they were taken by. */
-import { controllerAfter } from '../contract/controller.ts';
+import { controllerAfter, endAfter } from '../contract/controller.ts';
 import { planOf } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import { bestOf } from '../contract/stages.ts';
@@ -31,14 +31,22 @@ export interface Course {
 }
 
 export function openCourse(
-  inputs: Pick<TrainingInputs, 'samples' | 'config' | 'plateauFrom'>,
+  inputs: Pick<TrainingInputs, 'samples' | 'config' | 'plateauFrom' | 'earlyStopFrom'>,
   begin: Pick<Course, 'timeline' | 'validations'>,
 ): Course {
-  const { plateau } = inputs.config.training;
-  const { plateauFrom = 0 } = inputs;
+  const { training } = inputs.config;
+  const { plateauFrom = 0, earlyStopFrom = 0 } = inputs;
   let { timeline, validations } = begin;
   const decide = (decision: Decision): void => {
     timeline = [...timeline, decision].toSorted((a, b) => a.fromStep - b.fromStep);
+  };
+  const lowerRate = (fromStep: number): void => {
+    const factorAt = (step: number): number => decided(timeline, 'learningRateFactor', step) ?? 1;
+    const { learningRateFactor } = controllerAfter(validations, training.plateau, {
+      step: plateauFrom,
+      learningRateFactor: factorAt(plateauFrom),
+    });
+    if (learningRateFactor !== factorAt(fromStep)) decide({ fromStep, learningRateFactor });
   };
   /** In the place of what was set for later steps. */
   const set = (what: 'learningRate' | 'epochs', fromStep: number, value: number): void => {
@@ -67,15 +75,11 @@ export function openCourse(
     validated(state) {
       if (validations.some(({ step }) => step === state.step)) return;
       validations = [...validations, state].toSorted((a, b) => a.step - b.step);
-      const { step: fromStep } = state;
-      if (fromStep <= plateauFrom) return;
-      const factorAt = (step: number): number => decided(timeline, 'learningRateFactor', step) ?? 1;
-      const { learningRateFactor } = controllerAfter(validations, plateau, {
-        step: plateauFrom,
-        learningRateFactor: factorAt(plateauFrom),
-      });
-      const before = factorAt(fromStep);
-      if (learningRateFactor !== before) decide({ fromStep, learningRateFactor });
+      if (state.step > plateauFrom) lowerRate(state.step);
+      if (state.step > earlyStopFrom && state.step < planOf(inputs, timeline).steps) {
+        const why = endAfter(validations, training, earlyStopFrom);
+        if (why) decide({ fromStep: state.step, stop: why });
+      }
     },
     lost(step) {
       validations = validations.map((one) =>

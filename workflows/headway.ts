@@ -11,8 +11,8 @@ export interface Headway {
   readonly last: CheckpointReference | null;
   /** The steps of the states that had to be loaded after something was lost. */
   readonly resumedAt: readonly number[];
-  /** Notes what a segment has come to; `disturbed`: it had setbacks. */
-  take(segment: Segment, disturbed: boolean): void;
+  /** Notes what a segment has come to; `disturbed`: it had setbacks; `trainerSeconds`: of all so far. */
+  take(segment: Segment, disturbed: boolean, trainerSeconds: number): void;
   /** A decision was taken on where training ends. */
   planChanged(): void;
   /** A setback has changed where the next segment is to go on from. */
@@ -81,7 +81,7 @@ export function openHeadway(
       return last;
     },
     resumedAt,
-    take(segment, disturbed) {
+    take(segment, disturbed, trainerSeconds) {
       const { loadedStep } = segment;
       // A first segment may load the state of its own step, and nothing has been lost by that.
       if (loadedStep !== null && (disturbed || loadedStep < step)) resumedAt.push(loadedStep);
@@ -104,6 +104,7 @@ export function openHeadway(
         validations: course.validations,
         best: course.best()[0],
         durableStep,
+        trainerSeconds,
         ...(segment.durableAt !== null && { durableAt: segment.durableAt }),
         resumes: resumedAt.length,
       }));

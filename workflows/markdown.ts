@@ -1,5 +1,5 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
-import { noChangeSentence } from '../contract/progress.ts';
+import { noChangeSentence, stoppedSentence } from '../contract/progress.ts';
 import type {
   HeldStage,
   RunProgress,
@@ -121,6 +121,7 @@ function trainingLines(training: TrainingProgress, paused = false): string[] {
   if (at !== undefined) place.push(`at ${clock(at)}`);
   if (hardware) place.push(`on ${hardware}`);
   const text = ['', place.join(', ')];
+  if (training.stopped) text.push('', stoppedSentence(steps, training.stopped));
   if (training.loss !== undefined) text.push('', lossLine(training, paused));
   if (training.validations.length > 0) text.push('', accuracyLine(training));
   if (!paused) text.push(...timeToGo(training));

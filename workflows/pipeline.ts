@@ -179,6 +179,7 @@ async function prepareRun(
     ...(takeover?.origin && { origin: takeover.origin }),
     ...(takeover?.forkedFrom && { forkedFrom: takeover.forkedFrom }),
     ...(takeover?.plateauFrom !== undefined && { plateauFrom: takeover.plateauFrom }),
+    ...(takeover?.earlyStopFrom !== undefined && { earlyStopFrom: takeover.earlyStopFrom }),
   };
   return {
     prepared: { preset, inputs, test: base.test.digest, taken },

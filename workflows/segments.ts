@@ -21,12 +21,16 @@ export interface Segments {
   release(): void;
   /** An attempt that failed is known to have taken `step` steps: so much is lost when an older state must do. */
   saw(step: number): void;
+  /** How long a trainer was at work. */
+  readonly trainerSeconds: number;
   /** For the next execution. */
   readonly carried: CarriedSegments;
 }
 
 /** The queue of the worker whose trainer holds the state, and the furthest step that is known to have been taken. */
 export interface CarriedSegments {
+  /** How long a trainer was at work. */
+  readonly trainerSeconds: number;
   readonly workerQueue?: string | undefined;
   readonly seenStep: number;
 }
@@ -36,9 +40,9 @@ export function openSegments(
   course: Course,
   epochs: EpochsAhead,
   progress: Pick<Progress, 'stored' | 'problem'>,
-  carried: CarriedSegments = { seenStep: 0 },
+  carried: CarriedSegments,
 ): Segments {
-  let { workerQueue, seenStep } = carried;
+  let { workerQueue, seenStep, trainerSeconds } = carried;
   let mayBeFurther = false;
   const inputTo = (reachedStep: number, toStep: number): TrainStepsInput => {
     const { timeline, validations } = course;
@@ -70,7 +74,16 @@ export function openSegments(
         ...(enoughAfterSeconds !== undefined && { enoughAfterSeconds }),
       };
       mayBeFurther ||= from < toStep;
-      const segment = await training.trainSteps.executeWithOptions(options, [input]);
+      const askedAt = Date.now();
+      let segment: Segment;
+      try {
+        segment = await training.trainSteps.executeWithOptions(options, [input]);
+      } catch (failure) {
+        // Nobody tells how much of it a trainer had; but for one that was never there.
+        if (!isNotStarted(failure)) trainerSeconds += (Date.now() - askedAt) / 1000;
+        throw failure;
+      }
+      trainerSeconds += segment.trainerSeconds;
       mayBeFurther = false;
       ({ workerQueue } = segment);
       return segment;
@@ -96,8 +109,11 @@ export function openSegments(
     },
     release: () => void (workerQueue = undefined),
     saw: (step) => void (seenStep = Math.max(seenStep, step)),
+    get trainerSeconds() {
+      return trainerSeconds;
+    },
     get carried() {
-      return { workerQueue, seenStep };
+      return { workerQueue, seenStep, trainerSeconds };
     },
   };
 }

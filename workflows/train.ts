@@ -1,5 +1,6 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
+import { budgetSeconds } from '../contract/budget.ts';
 import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone, planOf, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
@@ -85,12 +86,21 @@ export async function train(
     headway.last?.step === headway.step &&
     isStored &&
     !isUnvalidated();
-  const whyToStop = (): StopReason | undefined => (steering.isToStop ? 'asked' : undefined);
+  const mostSeconds = budgetSeconds(config.budget);
+  /** Until the step reached is enough; undefined: it never is before the last one. */
+  const secondsLeft = (): number | undefined => {
+    if (steering.isToStop) return 0;
+    return mostSeconds && Math.max(0, mostSeconds - segments.trainerSeconds);
+  };
+  const whyToStop = (): StopReason | undefined => {
+    if (course.stopped || secondsLeft() !== 0) return undefined;
+    return steering.isToStop ? 'asked' : 'budget';
+  };
   /** Takes the decisions that are asked for, and says what is trained next. */
   const decide = (): { readonly step: number; readonly toStep: number } => {
     const { step } = headway;
     const { learningRate, epochs: more } = steering.take();
-    const why = course.stopped ? undefined : whyToStop();
+    const why = whyToStop();
     const validated = course.validations.at(-1)?.step ?? 0;
     if (why && !segments.mayBeFurther && step >= Math.max(1, validated)) course.stop(step, why);
     else if (more !== undefined && !course.stopped) course.setEpochs(step, more);
@@ -131,12 +141,11 @@ export async function train(
     const { step, toStep } = decide();
     const { steps: lastStep } = course.plan;
     try {
-      const enoughAfterSeconds = whyToStop() && 0;
       const segment = await steering.interruptible(() =>
-        segments.advance(step, toStep, enoughAfterSeconds),
+        segments.advance(step, toStep, secondsLeft()),
       );
       if (!segment) continue;
-      headway.take(segment, setbacks.over());
+      headway.take(segment, setbacks.over(), segments.trainerSeconds);
       isStored = segment.step === lastStep;
       await milestones.keep(course, headway.step, segment.durableStep);
     } catch (failure) {
@@ -181,7 +190,7 @@ async function carriedAtStart(
     timeline: timelineAtStart(config, await numerics, takeover),
     validations: takeover?.validations ?? [],
     headway: headwayAtStart(takeover),
-    segments: { seenStep: 0 },
+    segments: { seenStep: 0, trainerSeconds: 0 },
     steering: { pausedMs: 0 },
     notBitEqual: [],
   };

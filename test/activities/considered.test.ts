@@ -54,6 +54,14 @@ test('when is validated, and what a plateau does, is new: other states would be 
   assert.equal(await find(day1, { training: { plateau: {} } }), null);
 });
 
+test('so is another end of training, by a rule or a budget; a price alone ends none', async () => {
+  await note(day1);
+  assert.equal(await find(day1, { training: { earlyStop: {} } }), null);
+  assert.equal(await find(day1, { training: { target: 0.9 } }), null);
+  assert.equal(await find(day1, { budget: { hours: 1 } }), null);
+  assert.ok(await find(day1, { budget: { pricePerHour: 2 } }));
+});
+
 test('neither another champion to begin with, nor another gate or address is new', async () => {
   await note(day1);
   const champion = { weights: 'champion:pets', weightsSha256: '3'.repeat(64) };

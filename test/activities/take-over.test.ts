@@ -196,6 +196,18 @@ describe('of a run that was extended and stopped', () => {
     assert.deepEqual(await timelineOf({ training: { weightDecay: 0.1 } }), open);
   });
 
+  test('with another end in view training goes on, and early stop counts from there', async () => {
+    const { config, takeover } = await resolve({
+      resumeFrom: 'nightly',
+      training: { earlyStop: { patience: 2 } },
+      budget: { hours: 1 },
+    });
+    assert.deepEqual(config.budget, { hours: 1 });
+    assert.deepEqual([takeover?.forked, takeover?.earlyStopFrom], [false, 30]);
+    assert.deepEqual(takeover?.timeline, ended.slice(0, -1));
+    assert.equal((await resolve({ resumeFrom: 'nightly' })).takeover?.earlyStopFrom, undefined);
+  });
+
   test('fewer epochs than were trained are refused, those of the extension too', async () => {
     await resolve({ resumeFrom: 'nightly', training: { epochs: 3 } });
     const problem = await problemOf({ resumeFrom: 'nightly', training: { epochs: 2 } });

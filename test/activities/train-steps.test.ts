@@ -416,7 +416,7 @@ test('weights whose loss is no number are not the checkpoint to go on from, thou
 test('a stopped segment has stored what it saved before it hands back', async () => {
   const stop = new AbortController();
   const onReport = (beat: unknown): void => {
-    if ((beat as { step: number }).step === 7) stop.abort(new Error('worker shuts down'));
+    if ((beat as { phase: string }).phase === 'saving') stop.abort(new Error('worker shuts down'));
   };
   await assert.rejects(segment(0, 10, { signal: stop.signal, onReport }), /worker shuts down/);
   assert.ok(await isStored(5));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { controllerAfter } from '../../contract/controller.ts';
+import { controllerAfter, endAfter } from '../../contract/controller.ts';
 
 const measured = (...accuracies: number[]) =>
   accuracies.map((accuracy, index) => ({ step: (index + 1) * 10, accuracy }));
@@ -39,4 +39,25 @@ test('without a rule the rate stays, and the best is still known', () => {
   const after = controllerAfter(measured(0.5, 0.4, 0.3, 0.2, 0.1), undefined);
   assert.equal(after.learningRateFactor, 1);
   assert.equal(after.best?.step, 10);
+});
+
+test('training ends with as many validations without a better one as the rule allows', () => {
+  const earlyStop = { patience: 2, minDelta: 0.05 };
+  const end = (...accuracies: number[]) => endAfter(measured(...accuracies), { earlyStop });
+  assert.equal(end(0.5, 0.4), undefined);
+  assert.equal(end(0.5, 0.4, 0.54), 'early stop');
+  assert.equal(end(0.5, 0.4, 0.56), undefined);
+});
+
+test('validations from before a rule began do not count against it, but for the best', () => {
+  const rules = { earlyStop: { patience: 2, minDelta: 0 } };
+  const end = (...accuracies: number[]) => endAfter(measured(...accuracies), rules, 30);
+  assert.equal(end(0.5, 0.4, 0.4, 0.4), undefined);
+  assert.equal(end(0.5, 0.4, 0.4, 0.4, 0.4), 'early stop');
+  assert.equal(end(0.5, 0.4, 0.4, 0.4, 0.6), undefined);
+});
+
+test('training ends with the validation that reaches the target, and with none before', () => {
+  assert.equal(endAfter(measured(0.5, 0.79), { target: 0.8 }), undefined);
+  assert.equal(endAfter(measured(0.5, 0.8), { target: 0.8 }), 'target');
 });

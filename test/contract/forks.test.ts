@@ -77,7 +77,7 @@ test('another momentum or decay of averages, where there is one, is not refused'
   assert.deepEqual(refusedChanges(changes(after, before)), []);
 });
 
-test('how often is saved, validated or handed back says nothing of the bits', () => {
+test('how often is saved, validated or handed back, and what ends training, say nothing of the bits', () => {
   const identity = (training: ConfigInput['training']) => trainingIdentity(config({ training }));
   const other = {
     sliceSeconds: 5,
@@ -86,6 +86,8 @@ test('how often is saved, validated or handed back says nothing of the bits', ()
     checkpointEverySeconds: 9,
     keepCheckpoints: { newest: 5 },
     plateau: { patience: 1 },
+    earlyStop: { patience: 1 },
+    target: 0.5,
     strict: true,
   };
   assert.deepEqual(identity(other), identity({}));

@@ -45,3 +45,25 @@ test('what is validated again before a new plateau begins goes by the old decisi
   course.validated(validations[1]!);
   assert.deepEqual(course.timeline, [start, lowered]);
 });
+
+test('a controller ends training by a decision at the step it validated, unless that is the last one', () => {
+  const inputs = trainingInputs({ training: { batchSize: 100, epochs: 4, target: 0.6 } });
+  const course = openCourse(inputs, { timeline: [start], validations: [] });
+  course.validated(validated(30, 0.6));
+  assert.deepEqual(course.timeline, [start, { fromStep: 30, stop: 'target' }]);
+  assert.equal(course.plan.steps, 30);
+  const last = openCourse(inputs, { timeline: [start], validations: [] });
+  last.validated(validated(40, 0.6));
+  assert.deepEqual(last.timeline, [start]);
+});
+
+test('an end that followed from validations is decided anew where they are lost, one that was told stays', () => {
+  const inputs = trainingInputs({ training: { batchSize: 100, epochs: 4, target: 0.6 } });
+  const course = openCourse(inputs, { timeline: [start], validations: [] });
+  course.validated(validated(30, 0.6));
+  course.turnOff(20, numerics);
+  assert.equal(course.stopped, undefined);
+  course.stop(25, 'asked');
+  course.turnOff(10, numerics);
+  assert.deepEqual([course.stopped, course.plan.steps], ['asked', 25]);
+});

@@ -26,6 +26,7 @@ export function segmentTo(input: TrainStepsInput, change: Partial<Segment> = {})
     images: 10,
     seconds: 1,
     busySeconds: 1,
+    trainerSeconds: 1,
     validation: isValidated(plan, step)
       ? { step, epoch: 1, loss: 2, accuracy: step / 100, top5: 1 }
       : null,

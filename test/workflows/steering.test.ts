@@ -409,6 +409,60 @@ test('a plateau lowers the rate by a decision at the step that was validated', a
   ]);
 });
 
+test('training that gets no better ends with the validation that says so, its state stored', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { result, progress } = await run(
+    {
+      async trainSteps(input) {
+        asked.push(input);
+        const { validation, ...segment } = segmentTo(input);
+        return { ...segment, validation: validation && { ...validation, accuracy: 0.5 } };
+      },
+    },
+    { training: { ...training, earlyStop: { patience: 1 } } },
+  );
+  assert.deepEqual(
+    asked.map(({ reachedStep, toStep }) => [reachedStep, toStep]),
+    [
+      [0, 3],
+      [3, 6],
+      [6, 6],
+    ],
+  );
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 6, stop: 'early stop' });
+  assert.deepEqual([result.steps, result.bestStep], [6, 3]);
+  assert.equal(progress.training!.stopped, 'early stop');
+});
+
+test('a budget is counted while a trainer is at work, and ends training where it is spent', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { result } = await run(
+    {
+      async trainSteps(input) {
+        asked.push(input);
+        const segment = segmentTo(input, { trainerSeconds: 60 });
+        // The slice of what is left.
+        return input.toStep === 6 && input.reachedStep === 3
+          ? { ...segment, step: 5, validation: null }
+          : segment;
+      },
+    },
+    { training, budget: { money: 1, pricePerHour: 30 } },
+  );
+  assert.deepEqual(
+    asked.map(({ reachedStep, toStep, enoughAfterSeconds }) => [
+      ...[reachedStep, toStep, enoughAfterSeconds],
+    ]),
+    [
+      [0, 3, 120],
+      [3, 6, 60],
+      [5, 5, 0],
+    ],
+  );
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 5, stop: 'budget' });
+  assert.equal(result.steps, 5);
+});
+
 /** Two steps, and their state, are left of the segment to step 6 that is stopped. */
 function stoppedAtStep5(asked: TrainStepsInput[]) {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6(asked);
