@@ -60,6 +60,7 @@ export async function writeReport(
   const { signal } = step;
   const { inputs, trained } = request;
   const { run, classes, config } = inputs;
+  const { minAccuracy = 0 } = config.training;
   const sealed = await readShardSet(store, request.predictions);
   const rows: PredictionRow[] = [];
   for await (const row of predictionRows(store, sealed, { signal })) rows.push(row);
@@ -91,6 +92,7 @@ export async function writeReport(
     preset: request.preset,
     config,
     plan,
+    stopped: trained.stopped,
     weights: request.weights,
     classes,
     stages: request.stages,
@@ -142,6 +144,7 @@ export async function writeReport(
     ...(trained.stopped && { stopped: trained.stopped }),
     bestStep: trained.best.step,
     validationAccuracy: trained.best.accuracy,
+    ...(trained.best.accuracy < minAccuracy && { missedMinAccuracy: minAccuracy }),
     testSamples: metrics.samples,
     testAccuracy: metrics.accuracy,
     testTop5: metrics.top5,

@@ -261,6 +261,8 @@ const trainingSchema = z.strictObject({
   earlyStop: earlyStopSchema.optional(),
   /** End training with the first validation that is as accurate as this, from 0 to 1. */
   target: fraction.optional(),
+  /** The least accuracy of the best validation: below it the run says so in its result, and its model is not promoted. */
+  minAccuracy: fraction.optional(),
   /** A training activity hands back after this many seconds, its state saved. */
   sliceSeconds: z.number().min(1).max(86_400).default(600),
   /** Refuse to go on on hardware that would not give the same bits, instead of flagging it. */

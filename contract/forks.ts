@@ -101,6 +101,7 @@ export function trainingIdentity({ seed, augment, model, training }: Config): un
     plateau: _plateau,
     earlyStop: _earlyStop,
     target: _target,
+    minAccuracy: _least,
     sliceSeconds: _slice,
     strict: _strict,
     ...computed

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 /** One rule: what was measured, what it must keep to, and both in words. Shares are in [0, 1]. */
 const ruleSchema = z.strictObject({
-  rule: z.enum(['accuracy', 'class floor', 'classes', 'margin', 'McNemar']),
+  rule: z.enum(['validation', 'accuracy', 'class floor', 'classes', 'margin', 'McNemar']),
   measured: z.number(),
   limit: z.number(),
   passed: z.boolean(),
@@ -22,6 +22,8 @@ export const gateSchema = z.strictObject({
 export type Gate = z.infer<typeof gateSchema>;
 
 export interface GateLimits {
+  /** Of the best validation, `training.minAccuracy` and what it came to; undefined: any will do. */
+  readonly validation?: { readonly least: number; readonly accuracy: number } | undefined;
   /** The least accuracy. */
   readonly minAccuracy: number;
   /** The most that the candidate's accuracy may lie below the champion's. */
@@ -54,9 +56,17 @@ export function evaluateGate(
 }
 
 function* ownRules(
-  { minAccuracy, classFloor }: GateLimits,
+  { validation, minAccuracy, classFloor }: GateLimits,
   candidate: readonly Judged[],
 ): Generator<GateRule> {
+  if (validation) {
+    const { least, accuracy: measured } = validation;
+    yield {
+      ...{ rule: 'validation', measured, limit: least },
+      passed: measured >= least,
+      text: `best validation accuracy ${percent(measured)}, at least ${percent(least)}`,
+    };
+  }
   const accuracy = accuracyOf(candidate);
   yield {
     ...{ rule: 'accuracy', measured: accuracy, limit: minAccuracy },

@@ -132,6 +132,8 @@ export interface RunResult {
   readonly stopped?: StopReason;
   readonly bestStep: number;
   readonly validationAccuracy: number;
+  /** `training.minAccuracy`, where the validation accuracy lies below it. */
+  readonly missedMinAccuracy?: number;
   readonly testSamples: number;
   readonly testAccuracy: number;
   readonly testTop5: number;
@@ -194,3 +196,8 @@ const stopReasons: Readonly<Record<StopReason, string>> = {
   'early stop': 'validation got no better',
   target: 'the target accuracy was reached',
 };
+
+export const missedSentence = (accuracy: number, least: number): string =>
+  `The best validation accuracy, ${percent(accuracy)}, is below training.minAccuracy, ${percent(least)}: the model is not to be promoted.`;
+
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

@@ -3,7 +3,7 @@ import type { Config } from '../contract/config.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Example, StageProgress, Validation } from '../contract/progress.ts';
 import type { PromotionState } from '../contract/promotion.ts';
-import type { Numerics } from '../contract/timeline.ts';
+import type { Numerics, StopReason } from '../contract/timeline.ts';
 import type { TakenWeights } from '../contract/weights.ts';
 
 /** A test image, as a PNG data address, and what the model made of it. */
@@ -16,6 +16,8 @@ export interface ReportInput {
   readonly preset: string;
   readonly config: Config;
   readonly plan: TrainingPlan;
+  /** Why training ended before its last planned step. */
+  readonly stopped?: StopReason | undefined;
   /** null: from scratch. */
   readonly weights: TakenWeights | null;
   readonly classes: readonly string[];

@@ -1,4 +1,5 @@
 /** A run's report: one self-contained HTML page, without network. */
+import { stoppedSentence } from '../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../contract/promotion.ts';
 import { numericsText } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
@@ -55,6 +56,7 @@ export async function renderReport(input: ReportInput): Promise<string> {
             <p>
               ${count(plan.epochs)} epochs of ${count(plan.samples)} images, ${plan.batchSize} a
               step, ${input.imagesPerSecond.toFixed(0)} images/s on ${numericsText(input.numerics)}.
+              ${input.stopped ? stoppedSentence(plan.steps, input.stopped) : ''}
               ${interruptions(input)}
             </p>
             <p>${beginning(input)}</p>

@@ -9,10 +9,12 @@ export interface Headway {
   readonly step: number;
   /** The state after `step` steps, or the one that it is made from again; null: the initial state. */
   readonly last: CheckpointReference | null;
+  /** `last` is known to be in the store, as it must be where training ends. */
+  readonly isStored: boolean;
   /** The steps of the states that had to be loaded after something was lost. */
   readonly resumedAt: readonly number[];
-  /** Notes what a segment has come to; `disturbed`: it had setbacks; `trainerSeconds`: of all so far. */
-  take(segment: Segment, disturbed: boolean, trainerSeconds: number): void;
+  /** Notes what a segment has come to. */
+  take(segment: Segment, beside: Beside): void;
   /** A decision was taken on where training ends. */
   planChanged(): void;
   /** A setback has changed where the next segment is to go on from. */
@@ -23,13 +25,23 @@ export interface Headway {
   speed(pausedMs: number): Speed;
 }
 
+/** What is known of a segment that it does not say itself. */
+interface Beside {
+  /** It had setbacks. */
+  readonly disturbed: boolean;
+  /** It was asked for as the last one, which waits until its state is in the store. */
+  readonly isStored: boolean;
+  /** Of all so far. */
+  readonly trainerSeconds: number;
+}
+
 export interface Speed {
   readonly imagesPerSecond: number;
   /** Share of the training's wall time, pauses apart, in which the trainer waited: for data, the store, Temporal. */
   readonly idleShare: number;
 }
 
-export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'resumedAt'> {
+export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'isStored' | 'resumedAt'> {
   /** The newest step whose state was known to be in the store. */
   readonly durableStep: number;
   /** Of the segments so far. */
@@ -42,6 +54,7 @@ export interface CarriedHeadway extends Pick<Headway, 'step' | 'last' | 'resumed
 export const headwayAtStart = (takeover: Takeover | undefined): CarriedHeadway => ({
   step: takeover?.step ?? 0,
   last: takeover?.origin ?? null,
+  isStored: true,
   durableStep: takeover?.step ?? 0,
   resumedAt: [],
   total: { images: 0, seconds: 0, busySeconds: 0 },
@@ -60,6 +73,7 @@ export function openHeadway(
 ): Headway {
   const { startedAt } = begin;
   let { step, last, durableStep } = begin;
+  let stored = begin.isStored;
   const resumedAt = [...begin.resumedAt];
   const total = { ...begin.total };
   progress.training((before) => ({
@@ -80,8 +94,12 @@ export function openHeadway(
     get last() {
       return last;
     },
+    get isStored() {
+      return stored;
+    },
     resumedAt,
-    take(segment, disturbed, trainerSeconds) {
+    take(segment, { disturbed, isStored, trainerSeconds }) {
+      stored = isStored;
       const { loadedStep } = segment;
       // A first segment may load the state of its own step, and nothing has been lost by that.
       if (loadedStep !== null && (disturbed || loadedStep < step)) resumedAt.push(loadedStep);
@@ -110,7 +128,7 @@ export function openHeadway(
       }));
     },
     get carried() {
-      return { step, last, durableStep, resumedAt, total, startedAt };
+      return { step, last, isStored: stored, durableStep, resumedAt, total, startedAt };
     },
     planChanged: () => progress.training((before) => ({ ...before!, ...planned() })),
     goOnFrom: (from) => void (step = from),

@@ -1,5 +1,5 @@
 /** The run's progress as Markdown for the Temporal UI: no tables (it renders them without padding), absolute times. */
-import { noChangeSentence, stoppedSentence } from '../contract/progress.ts';
+import { missedSentence, noChangeSentence, stoppedSentence } from '../contract/progress.ts';
 import type {
   HeldStage,
   RunProgress,
@@ -30,13 +30,14 @@ export function progressMarkdown(progress: RunProgress, execution: Execution): s
   if (!result) lines.push(...goOnLines(progress, execution));
   else if ('noChange' in result) lines.push('', noChangeSentence(result.noChange));
   else {
-    const { example } = result;
+    const { example, missedMinAccuracy: missed } = result;
     lines.push(
       '',
       `**Test accuracy ${percent(result.testAccuracy)}** on ${result.testSamples} images (best model: step ${result.bestStep}).`,
       `Image \`${example.id}\`: ${example.predicted} (${percent(example.probability)})${
         example.predicted === example.label ? '' : `, but it is ${example.label}`
       }.`,
+      ...(missed === undefined ? [] : [missedSentence(result.validationAccuracy, missed)]),
       '',
       `Report: \`${result.reportKey}\` in the bucket; \`npx nightshift status ${execution.workflowId}\` shows where it lies.`,
     );
@@ -87,7 +88,9 @@ function heldLines({ stage, at, message }: HeldStage): string[] {
     `> ${message.replaceAll('\n', '\n> ')}`,
     '',
     `Mend what is wrong, then send the update \`retry\` (_More Actions_): the stage is tried again, and what is done stays done.${
-      stage === 'train' ? ' Before that, `setLearningRate` sets another rate.' : ''
+      stage === 'train'
+        ? ' Before that, `setLearningRate` sets another rate; `stopAndFinish` finishes by what was trained.'
+        : ''
     } _Cancel_ ends the run.`,
   ];
 }

@@ -114,7 +114,10 @@ async function runStages(
         result = await report();
         return predictions;
       };
-      const state = await promote(gate, { inputs, predictions, remake: remakeAll, tell });
+      const state = await promote(gate, {
+        ...{ inputs, predictions, remake: remakeAll, tell },
+        bestAccuracy: () => training.trained.best.accuracy,
+      });
       await tell(state);
       const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
       await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });

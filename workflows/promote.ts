@@ -18,6 +18,8 @@ interface Candidate {
   readonly inputs: TrainingInputs;
   /** Digest of the sealed predictions of the test set. */
   readonly predictions: string;
+  /** In validation, of its best state. */
+  readonly bestAccuracy: () => number;
   /** Makes anew what is damaged of the data and of the predictions, whose digest it returns. */
   readonly remake: () => Promise<string>;
   /** Tells of a state that a person should look at. */
@@ -27,7 +29,7 @@ interface Candidate {
 /** Again, beside the new champion, when a rival has been faster. */
 export async function promote(
   { model, approval, ...limits }: PromotionConfig,
-  { inputs, predictions, remake, tell }: Candidate,
+  { inputs, predictions, bestAccuracy, remake, tell }: Candidate,
 ): Promise<PromotionState> {
   const { workflowId, runId: request } = workflowInfo();
   const words = approval && openApproval();
@@ -36,11 +38,15 @@ export async function promote(
   for (;;) {
     const champion = await quick.findChampion(model);
     const { minAccuracy, margin, level, classFloor } = limits;
+    const { minAccuracy: least } = inputs.config.training;
     let trust: Trust = 'trust';
     const gate = await onceMended(
       async (): Promise<Gate> =>
         data.evaluateGate({
-          limits: { minAccuracy, margin, level, classFloor },
+          limits: {
+            ...{ minAccuracy, margin, level, classFloor },
+            ...(least !== undefined && { validation: { least, accuracy: bestAccuracy() } }),
+          },
           candidate,
           champion: champion && (await predictionsOf(champion, model, { inputs, trust })),
         }),

@@ -129,6 +129,7 @@ export function openSteering(
       isToStop = true;
       setPaused(false);
       progress.held(undefined);
+      progress.held(undefined);
       interrupt();
     },
     {

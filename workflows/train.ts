@@ -1,14 +1,14 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
 import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
-import { budgetSeconds } from '../contract/budget.ts';
 import type { Config } from '../contract/config.ts';
-import { isValidated, nextMilestone, planOf, position } from '../contract/plan.ts';
+import { planOf, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
 import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import { decided } from '../contract/timeline.ts';
-import type { Decision, Numerics, StopReason } from '../contract/timeline.ts';
+import type { Decision, Numerics } from '../contract/timeline.ts';
 import { openCourse } from './course.ts';
 import type { Course } from './course.ts';
+import { openDirection } from './direction.ts';
 import { epochsAhead } from './epochs.ts';
 import { finishedTraining } from './finished-training.ts';
 import type { FinishedTraining } from './finished-training.ts';
@@ -75,42 +75,7 @@ export async function train(
     carried.notBitEqual,
   );
   const headway = openHeadway(numerics, carried.headway, course, progress);
-  const isUnvalidated = (): boolean =>
-    headway.step > 0 &&
-    isValidated(course.plan, headway.step) &&
-    !course.validations.some(({ step }) => step === headway.step);
-  /** The state reached is in the store, as the last one is: it was asked for as that. */
-  let isStored = !('headway' in begin);
-  const isDone = (): boolean =>
-    headway.step === course.plan.steps &&
-    headway.last?.step === headway.step &&
-    isStored &&
-    !isUnvalidated();
-  const mostSeconds = budgetSeconds(config.budget);
-  /** Until the step reached is enough; undefined: it never is before the last one. */
-  const secondsLeft = (): number | undefined => {
-    if (steering.isToStop) return 0;
-    return mostSeconds && Math.max(0, mostSeconds - segments.trainerSeconds);
-  };
-  const whyToStop = (): StopReason | undefined => {
-    if (course.stopped || secondsLeft() !== 0) return undefined;
-    return steering.isToStop ? 'asked' : 'budget';
-  };
-  /** Takes the decisions that are asked for, and says what is trained next. */
-  const decide = (): { readonly step: number; readonly toStep: number } => {
-    const { step } = headway;
-    const { learningRate, epochs: more } = steering.take();
-    const why = whyToStop();
-    const validated = course.validations.at(-1)?.step ?? 0;
-    if (why && !segments.mayBeFurther && step >= Math.max(1, validated)) course.stop(step, why);
-    else if (more !== undefined && !course.stopped) course.setEpochs(step, more);
-    if (learningRate !== undefined) course.setLearningRate(step, learningRate);
-    if (more !== undefined || course.stopped) headway.planChanged();
-    const { plan, stopped } = course;
-    const toStep = isUnvalidated() || step === plan.steps ? step : nextMilestone(plan, step);
-    steering.goesOn({ plan, isLast: toStep === plan.steps, isStopped: stopped !== undefined });
-    return { step, toStep };
-  };
+  const direction = openDirection(config, { course, headway, segments, steering });
 
   const goOnInNextIfLong = async (): Promise<void> => {
     // A cancellation is not carried on: what comes next hands back and ends the run.
@@ -135,18 +100,21 @@ export async function train(
   };
 
   await milestones.keep(course, headway.step, carried.headway.durableStep);
-  while (!isDone() || steering.isExtended) {
+  while (!direction.isReached) {
     await orHandBack(segments, headway.step, goOnInNextIfLong);
     await steering.untilGoing(() => segments.handBack(headway.step));
-    const { step, toStep } = decide();
+    const { step, toStep } = direction.next();
     const { steps: lastStep } = course.plan;
     try {
       const segment = await steering.interruptible(() =>
-        segments.advance(step, toStep, secondsLeft()),
+        segments.advance(step, toStep, direction.secondsLeft),
       );
       if (!segment) continue;
-      headway.take(segment, setbacks.over(), segments.trainerSeconds);
-      isStored = segment.step === lastStep;
+      headway.take(segment, {
+        disturbed: setbacks.over(),
+        isStored: segment.step === lastStep,
+        trainerSeconds: segments.trainerSeconds,
+      });
       await milestones.keep(course, headway.step, segment.durableStep);
     } catch (failure) {
       const { step: reached } = headway;

@@ -1,7 +1,7 @@
 /** How a run ended, in lines: the results, or what went wrong and what to do next. Pure. */
 import { join, relative } from 'node:path';
 import type { FailureType } from '../../contract/failures.ts';
-import { noChangeSentence, stoppedSentence } from '../../contract/progress.ts';
+import { missedSentence, noChangeSentence, stoppedSentence } from '../../contract/progress.ts';
 import type { RunResult } from '../../contract/progress.ts';
 import { promotionSentence } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
@@ -42,6 +42,7 @@ export function outcomeLines(outcome: Outcome, place: Place, colors: Colors): st
 
 function resultLines(result: RunResult, place: Place, colors: Colors): string[] {
   const { example, predictionsKeys, stopped, notBitEqual, resumes, promotion } = result;
+  const { missedMinAccuracy: missed } = result;
   const accuracy = colors.bold(`Test accuracy ${percent(result.testAccuracy)}`);
   const right = example.predicted === example.label;
   const verdict = right
@@ -51,6 +52,9 @@ function resultLines(result: RunResult, place: Place, colors: Colors): string[] 
   return [
     `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${result.testLoss.toFixed(3)}).`,
     `Best model: after step ${count(result.bestStep)} of ${count(result.steps)}, validation accuracy ${percent(result.validationAccuracy)}${resumes > 0 ? `; resumed ${resumes === 1 ? 'once' : `${resumes} times`}` : ''}.`,
+    ...(missed === undefined
+      ? []
+      : [colors.yellow(missedSentence(result.validationAccuracy, missed))]),
     ...(stopped ? [stoppedSentence(result.steps, stopped)] : []),
     ...notBitEqual.map((why) => `Not bit-equal to an undisturbed run ${why}.`),
     ...(promotion ? [promotionSentence(promotion)] : []),

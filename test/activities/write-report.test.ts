@@ -4,6 +4,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { writeReport } from '../../activities/write-report.ts';
+import type { ReportRequest } from '../../activities/write-report.ts';
+import { configSchema } from '../../contract/config.ts';
 import { runResultKey, stageManifestKey } from '../../contract/keys.ts';
 import { runResultManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
 import { planTraining } from '../../contract/plan.ts';
@@ -58,7 +60,12 @@ async function writeSet(digest: string, name: string, bytes: Uint8Array): Promis
 }
 
 /** The report of an execution whose best state is that of `step`, which predicts so. */
-async function reportOf(step: number, predicted: string) {
+async function reportOf(
+  step: number,
+  predicted: string,
+  change: Partial<ReportRequest['trained']> = {},
+  of = inputs,
+) {
   const predictions = `${step}`.padEnd(64, '0');
   const row = { id: 'one', label: 'cat', predicted, probabilities: [0.5, 0.5] };
   await writeSet(predictions, 'predictions.jsonl', Buffer.from(`${JSON.stringify(row)}\n`));
@@ -67,11 +74,12 @@ async function reportOf(step: number, predicted: string) {
   return writeReport(
     services,
     {
-      ...{ inputs, preset: 'quickstart', weights: null, predictions, stages: [] },
+      ...{ inputs: of, preset: 'quickstart', weights: null, predictions, stages: [] },
       trained: {
         ...{ steps: 20, timeline, validations: [validation] },
         ...{ best: { ...validation, checkpoint }, last: checkpointAt(inputs, timeline, 20) },
         ...{ resumedAt: [], notBitEqual: [], imagesPerSecond: 1, idleShare: 0 },
+        ...change,
       },
     },
     testStep(),
@@ -90,4 +98,18 @@ test('after a reset the result is that of the later execution: its report, metri
   assert.equal(files.get('report.html')!.key, later.reportKey);
   const metrics = await readFileOf(store, files.get('metrics.json')!);
   assert.equal((JSON.parse(Buffer.from(metrics).toString()) as { accuracy: number }).accuracy, 1);
+});
+
+test('a training that was stopped is reported as that, and one short of its least accuracy says so', async () => {
+  const { store } = services;
+  const config = configSchema.parse({ training: { minAccuracy: 0.9 } });
+  const stopped = 'budget' as const;
+  const ended = { timeline: [...timeline, { fromStep: 20, stop: stopped }], stopped };
+  const result = await reportOf(20, 'cat', ended, { ...inputs, config });
+  assert.deepEqual([result.stopped, result.missedMinAccuracy], ['budget', 0.9]);
+  const { bytes } = await store.get(result.reportKey);
+  assert.match(
+    Buffer.from(bytes).toString(),
+    /Training ended after step 20, .+its budget is spent/,
+  );
 });

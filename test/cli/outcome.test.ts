@@ -43,6 +43,20 @@ test('a right prediction is said to be right, and a store elsewhere gives its ke
   );
 });
 
+test('a run that ended before its last step says why, and one that is not good enough says so', () => {
+  const changed = {
+    ...result,
+    ...({ steps: 800, stopped: 'target', missedMinAccuracy: 0.6 } as const),
+  };
+  assert.deepEqual(
+    outcomeLines({ status: 'completed', result: changed }, place, noColors).slice(2, 4),
+    [
+      'The best validation accuracy, 51.9 %, is below training.minAccuracy, 60.0 %: the model is not to be promoted.',
+      'Training ended after step 800, before the last one planned: the target accuracy was reached.',
+    ],
+  );
+});
+
 test('a wrong configuration shows each problem and what to do', () => {
   const outcome = {
     status: 'failed',

@@ -32,6 +32,13 @@ test('a candidate must reach the accuracy, to the last image', () => {
   assert.deepEqual(failed(limits, judged('AAbb'), null), ['accuracy']);
 });
 
+test('a candidate whose best validation was too bad fails, whatever the test images say', () => {
+  const validation = { least: 0.5, accuracy: 0.4 };
+  assert.deepEqual(failed({ ...lenient, validation }, judged('AABB'), null), ['validation']);
+  const enough = { ...lenient, validation: { least: 0.5, accuracy: 0.5 } };
+  assert.deepEqual(failed(enough, judged('AABB'), null), []);
+});
+
 test('a class that is recognised too seldom fails a candidate that is good on the whole', () => {
   const candidate = judged('AAAAAAAABb');
   assert.deepEqual(failed({ ...lenient, classFloor: 0.5 }, candidate, null), []);

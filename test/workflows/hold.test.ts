@@ -15,6 +15,7 @@ import {
   progressQuery,
   retryUpdate,
   setLearningRateUpdate,
+  stopAndFinishUpdate,
 } from '../../workflows/messages.ts';
 import { numerics } from '../support/training-inputs.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
@@ -181,4 +182,28 @@ test('a run that a schedule starts fails, whatever its configuration says', asyn
     isMended = true;
     await handle.executeUpdate(retryUpdate);
   });
+});
+
+test('training that failed for good is finished by what there is on `stopAndFinish`', async () => {
+  const { result, progress } = await harness.run(
+    {
+      trainSteps: (input) =>
+        durable(async () => {
+          if (input.toStep < 9) return segmentTo(input);
+          // The state from before is there, and no step is taken from it.
+          if (input.enoughAfterSeconds === 0) {
+            const { validation: _, ...segment } = segmentTo({ ...input, toStep: 6 });
+            return { ...segment, validation: null };
+          }
+          throw new NightshiftError('Diverged', 'step 7: the loss is NaN');
+        }),
+    },
+    holding,
+    async (handle) => {
+      assert.equal((await heldStage(handle)).stage, 'train');
+      await handle.executeUpdate(stopAndFinishUpdate);
+    },
+  );
+  assert.deepEqual([result.steps, result.bestStep], [6, 6]);
+  assert.deepEqual([progress.held, progress.training!.stopped], [undefined, 'asked']);
 });

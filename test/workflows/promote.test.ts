@@ -91,6 +91,18 @@ test('a run without promotion has no such stage', async () => {
   assert.equal(result.promotion, undefined);
 });
 
+test('the gate is told the best validation where there is a least accuracy for it', async () => {
+  const { activities } = registry(false);
+  const asked: GateInput['limits'][] = [];
+  const evaluateGate: Activities['evaluateGate'] = (input) => {
+    asked.push(input.limits);
+    return activities.evaluateGate!(input);
+  };
+  const withLeast = { training: { ...training, minAccuracy: 0.2 }, promotion };
+  await harness.run({ ...activities, evaluateGate }, withLeast);
+  assert.deepEqual(asked[0]!.validation, { least: 0.2, accuracy: 0.12 });
+});
+
 test('what passes the gate is promoted, and progress, result and report say by which rules', async () => {
   const { activities, asked, reported, compared } = registry(true);
   const { progress, result } = await harness.run(activities, { training, promotion });
