@@ -6,7 +6,13 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { runsOf } from '../../cli/runs.ts';
 import { cpuQueue } from '../../contract/queues.ts';
 import type { RunProgress, RunResult } from '../../contract/progress.ts';
-import { pauseUpdate, progressQuery, resumeUpdate } from '../../workflows/messages.ts';
+import {
+  extendEpochsUpdate,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  stopAndFinishUpdate,
+} from '../../workflows/messages.ts';
 import { cifarArchive } from '../support/cifar-archive.ts';
 import { startStack } from '../support/stack.ts';
 import type { TestStack } from '../support/stack.ts';
@@ -106,4 +112,24 @@ test('a fork goes on from the same state with other settings, and says which', a
     step: 6,
     changes: ['training.epochs: 2 -> 3'],
   });
+});
+
+test('a run that is stopped finishes by the states it has; one that is extended trains on from them', async () => {
+  const handle = await start('stopped', { ...input, training: { ...input.training, epochs: 50 } });
+  await reached(handle, 3);
+  await handle.executeUpdate(stopAndFinishUpdate);
+  const stopped = await resultOf(handle);
+  assert.equal(stopped.stopped, 'asked');
+  const { validations, durableStep } = (await handle.query(progressQuery)).training!;
+  assert.deepEqual([validations.at(-1)!.step, durableStep], [stopped.steps, stopped.steps]);
+  assert.ok((await stack.store.head(stopped.reportKey)) !== undefined);
+
+  const place = { run: 'stopped', step: stopped.steps };
+  const epochs = Math.ceil(stopped.steps / (undisturbed.steps / 2)) + 1;
+  const again = await start('extended', { resumeFrom: place, training: { epochs } });
+  await reached(again, stopped.steps);
+  await again.executeUpdate(extendEpochsUpdate, { args: [{ epochs: epochs + 1 }] });
+  const extended = await resultOf(again);
+  assert.equal(extended.steps, (undisturbed.steps / 2) * (epochs + 1));
+  assert.equal(extended.stopped, undefined);
 });
