@@ -6,6 +6,7 @@ import type { ConnectionOptions as ClientConnectionOptions } from '@temporalio/c
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { StackAddresses } from '../infra/local/supervisor.ts';
 import type { ObjectStore } from '../storage/store.ts';
+import { askOf, orderDeadlineMs } from './ask.ts';
 import { CommandError, exitCodes } from './cli.ts';
 import { registryOf } from './registry.ts';
 import type { Registry } from './registry.ts';
@@ -14,6 +15,7 @@ import type { Runs } from './runs.ts';
 import { schedulesOf } from './schedules.ts';
 import type { Schedules } from './schedules.ts';
 import { openStoreOf } from './store.ts';
+import { makeTemplates } from './templates.ts';
 import type { Place } from './view/outcome.ts';
 
 /** A server, and what is known of what stands beside it. */
@@ -21,6 +23,8 @@ export interface Servers {
   readonly runs: Runs;
   readonly registry: Registry;
   readonly schedules: Schedules;
+  /** Makes the inputs that the UI's start forms begin with. */
+  makeTemplates(): Promise<void>;
   /** The bucket of its workers: that of the clone's own stack, else the one that the environment names. */
   openStore(): Promise<ObjectStore>;
   readonly address: string;
@@ -125,6 +129,8 @@ export async function connectTo(options: ConnectionOptions, namespace: string): 
     runs: runsOf(client, closing.signal),
     registry: registryOf(client, closing.signal),
     schedules: schedulesOf(client, closing.signal),
+    makeTemplates: () =>
+      askOf(client, closing.signal)('', () => makeTemplates(client), orderDeadlineMs),
     openStore: () => openStoreOf(process.env),
     address,
     namespace,

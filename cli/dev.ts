@@ -7,6 +7,8 @@ import { onInterrupt } from './interrupt.ts';
 import { workflowType } from './runs.ts';
 import { openStack } from './stack.ts';
 import type { Stack } from './stack.ts';
+import { startForm, templateTypes } from './templates.ts';
+import type { TemplateType } from './templates.ts';
 
 export async function dev(
   { root, out, err, colors }: Cli,
@@ -27,6 +29,7 @@ export async function dev(
         `This clone's servers run already, with their UI at ${stack.uiAddress}; press Ctrl-C where they were started to stop them.`,
       );
     }
+    await stack.makeTemplates();
     if (json) printJson(out, factsOf(stack));
     else for (const line of welcome(stack, colors)) printLine(out, line);
     if (!interruption.signal.aborted) await once(interruption.signal, 'abort');
@@ -37,11 +40,15 @@ export async function dev(
   }
 }
 
-function factsOf({ uiAddress, address, namespace, objects }: Stack): Record<string, string> {
-  const form = `workflows/start-workflow?taskQueue=${cpuQueue}&workflowType=${workflowType}`;
+function factsOf({ uiAddress, address, namespace, objects }: Stack) {
+  const formOf = (type: TemplateType): string => startForm(uiAddress, namespace, type);
   return {
     uiAddress,
-    startForm: `${uiAddress}/namespaces/${namespace}/${form}`,
+    startForm: formOf(workflowType),
+    startForms: Object.fromEntries(templateTypes.map((type) => [type, formOf(type)])) as Record<
+      TemplateType,
+      string
+    >,
     workflowType,
     taskQueue: cpuQueue,
     temporalAddress: address,
@@ -50,13 +57,15 @@ function factsOf({ uiAddress, address, namespace, objects }: Stack): Record<stri
 }
 
 function welcome(stack: Stack, colors: Cli['colors']): string[] {
-  const { uiAddress, startForm, temporalAddress } = factsOf(stack);
+  const { uiAddress, startForms, temporalAddress } = factsOf(stack);
   return [
     '',
     `${colors.bold('Temporal UI')}     ${uiAddress}`,
-    `Start a run     ${startForm}`,
-    `  there         press "Random UUID"; any part of the configuration as JSON, or none: the form begins with the last run's`,
-    `Workflow type   ${workflowType}`,
+    `Start a run     ${startForms.trainingPipeline}`,
+    `  there         press "Random UUID", and change the input as you like: any part of the configuration as JSON, or none`,
+    `Prepare data    ${startForms.prepareDataset}`,
+    `Promote a model ${startForms.promoteModel}`,
+    `Roll it back    ${startForms.rollbackModel}`,
     `Task queue      ${cpuQueue}`,
     `Temporal        ${temporalAddress}`,
     `From a shell    npx nightshift train --set training.epochs=2`,

@@ -201,8 +201,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     list: (limit) =>
       ask('', async () => {
         const runs: RunSummary[] = [];
-        // A run that goes on in another execution has the one before it closed.
-        const query = `WorkflowType = '${workflowType}' AND ExecutionStatus != 'ContinuedAsNew'`;
+        // A run that goes on in another execution has the one before it closed; templates have a queue of their own.
+        const query = `WorkflowType = '${workflowType}' AND TaskQueue = '${cpuQueue}' AND ExecutionStatus != 'ContinuedAsNew'`;
         for await (const run of client.workflow.list({ query, pageSize: limit })) {
           if (runs.push(summarize(run)) === limit) break;
         }

@@ -22,6 +22,8 @@ export interface RunningTrainer extends TrainerProcess {
 export interface TrialStack {
   /** host:port */
   readonly temporalAddress: string;
+  /** http://host:port, where a UI was asked for. */
+  readonly uiAddress: string | undefined;
   readonly s3: {
     readonly endpoint: string;
     readonly bucket: string;
@@ -40,6 +42,8 @@ export interface TrialOptions {
   /** An empty folder. */
   readonly directory: string;
   readonly gpuWorkers: number;
+  /** With Temporal's UI. */
+  readonly ui?: boolean;
   /** Gives up waiting for the workers. */
   readonly signal?: AbortSignal;
 }
@@ -53,9 +57,10 @@ const suffix = extname(import.meta.url);
 
 /** Resolves once the workers ask for work; when it throws, nothing is left running. */
 export async function openTrialStack(options: TrialOptions): Promise<TrialStack> {
-  const { directory, gpuWorkers } = options;
+  const { directory, gpuWorkers, ui = false } = options;
   const binaries = await setUp();
   const ports = { temporal: await freePort(), s3: await freePort() };
+  const uiPort = ui ? await freePort() : undefined;
   const credentials = { accessKeyId: 'trial', secretAccessKey: 'trial-secret' };
   const bucket = 'nightshift';
   const endpoint = `http://127.0.0.1:${ports.s3}`;
@@ -102,6 +107,7 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
         ...common('temporal'),
         binary: binaries.temporal,
         databaseFile: join(directory, 'temporal.db'),
+        ...(uiPort !== undefined && { uiPort }),
       }),
     s3: (): Promise<Server> =>
       startS3({
@@ -151,6 +157,7 @@ export async function openTrialStack(options: TrialOptions): Promise<TrialStack>
   }
   return {
     temporalAddress,
+    uiAddress: uiPort === undefined ? undefined : `http://127.0.0.1:${uiPort}`,
     s3: { endpoint, bucket, credentials },
     parts,
     process: (part) => processes.find(part),

@@ -34,7 +34,7 @@ test('dev says where everything is, and stops at Ctrl-C', async (t) => {
   while (!out.text().includes('Ctrl-C')) await new Promise((done) => setTimeout(done, 5));
   assert.match(
     out.text(),
-    /http:\/\/127\.0\.0\.1:8233\/namespaces\/default\/workflows\/start-workflow\?taskQueue=cpu&workflowType=trainingPipeline\n/,
+    /http:\/\/127\.0\.0\.1:8233\/namespaces\/default\/workflows\/start-workflow\?taskQueue=cpu&workflowType=trainingPipeline&workflowId=template-trainingPipeline\n/,
   );
   assert.equal(stack.closed(), 0);
   process.emit('SIGINT');

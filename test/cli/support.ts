@@ -187,6 +187,7 @@ export function fakeStack(
       ...{ create: refuse, list: refuse, describe: refuse, pause: refuse, resume: refuse },
       ...{ trigger: refuse, backfill: refuse, delete: refuse },
     },
+    makeTemplates: () => Promise.resolve(),
     openStore: refuse,
     address: '127.0.0.1:7233',
     namespace: 'default',

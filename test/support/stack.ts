@@ -10,18 +10,21 @@ import type { ObjectStore } from '../../storage/store.ts';
 
 export interface TestStack extends Pick<TrialStack, 'trainers' | 'process'> {
   readonly client: Client;
+  /** http://host:port of Temporal's UI, where it was asked for. */
+  readonly uiAddress: string | undefined;
   readonly store: ObjectStore;
   stop(): Promise<void>;
 }
 
 /** Resolves once the workers ask for work. */
-export async function startStack(): Promise<TestStack> {
+export async function startStack({ ui = false } = {}): Promise<TestStack> {
   const directory = await mkdtemp(join(tmpdir(), 'nightshift-stack-'));
-  const stack = await openTrialStack({ directory, gpuWorkers: 1 });
+  const stack = await openTrialStack({ directory, gpuWorkers: 1, ui });
   const store = await openS3Store(stack.s3);
   const connection = await Connection.connect({ address: stack.temporalAddress });
   return {
     client: new Client({ connection }),
+    uiAddress: stack.uiAddress,
     store,
     trainers: stack.trainers,
     process: stack.process,
