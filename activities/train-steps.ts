@@ -6,7 +6,6 @@
 import { NightshiftError } from '../contract/failures.ts';
 import type { FailureType } from '../contract/failures.ts';
 import { isValidated, planOf, position } from '../contract/plan.ts';
-import type { TrainingPlan } from '../contract/plan.ts';
 import type { Validation } from '../contract/progress.ts';
 import { augmentedShards, conventionsOf } from '../contract/stages.ts';
 import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stages.ts';
@@ -171,14 +170,17 @@ async function trainSegment(
   const validatingAt = performance.now();
   const validation =
     total.step === toStep && isValidated(plan, total.step)
-      ? await validate(services, input, step, trainer, plan, heartbeat)
+      ? await validate(services, input, step, trainer, toStep, heartbeat)
       : null;
   if (validation) await keepIfBest(services, input, trainer, validation);
+  const lookedAt =
+    input.asked?.validation &&
+    (validation ?? (await validate(services, input, step, trainer, total.step, heartbeat)));
   total.busySeconds += loadSeconds + secondsSince(validatingAt);
-  // Whoever asks for a state that was reached before wants it from the store.
-  const isAskedAgain = input.reachedStep === toStep;
-  if (isAskedAgain) await saveHeldState(services, input, trainer);
-  if (total.step === plan.steps || isAskedAgain) await uploads.settled(run);
+  // Whoever asks for a state wants it from the store.
+  const isAskedFor = input.reachedStep === toStep || input.asked !== undefined;
+  if (isAskedFor) await saveHeldState(services, input, trainer);
+  if (total.step === plan.steps || isAskedFor) await uploads.settled(run);
   const durable = durableOf(uploads, input, begin, total.step);
   return {
     ...total,
@@ -186,6 +188,7 @@ async function trainSegment(
     loadedStep: begin.warm ? null : begin.step,
     trainerSeconds: secondsSince(startedAt),
     validation,
+    ...(lookedAt && { lookedAt }),
     durableStep: durable.step,
     durableAt: durable.at,
     workerQueue: services.workerQueue,
@@ -248,13 +251,14 @@ async function withEpochRecords<T>(
 
 async function validate(
   services: ModelServices,
-  { inputs, toStep }: TrainStepsInput,
+  { inputs, timeline }: TrainStepsInput,
   step: Step,
   trainer: WarmTrainer,
-  plan: TrainingPlan,
+  at: number,
   onEvent: (event: TrainerEvent) => void,
 ): Promise<Validation> {
   const { validation } = inputs;
+  const { stepsPerEpoch } = planOf(inputs, timeline);
   const maker = { trainer, step, onEvent };
   return withTrainingRecords(services, inputs, validation, 'validation', maker, async (read) => {
     const answer = await untilStopped(trainer, step.signal, () =>
@@ -262,6 +266,6 @@ async function validate(
     );
     if (answer.type !== 'evaluated') throw new Error(`unexpected answer '${answer.type}'`);
     const { loss, accuracy, top5 } = answer.evaluation;
-    return { step: toStep, epoch: Math.ceil(toStep / plan.stepsPerEpoch), loss, accuracy, top5 };
+    return { step: at, epoch: Math.ceil(at / stepsPerEpoch), loss, accuracy, top5 };
   });
 }

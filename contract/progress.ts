@@ -41,6 +41,12 @@ export const validationSchema = z.object({
 });
 export type Validation = z.infer<typeof validationSchema>;
 
+/** A state in the store, by the key of its manifest. */
+export interface StoredCheckpoint {
+  readonly step: number;
+  readonly key: string;
+}
+
 /** Training as the workflow knows it: milestones. Steps in between come by heartbeat. */
 export interface TrainingProgress {
   readonly step: number;

@@ -160,6 +160,14 @@ export interface TrainStepsInput {
    * trained to all the same. Without it, the configuration's slice alone bounds the time.
    */
   readonly enoughAfterSeconds?: number;
+  /** Somebody waits for the state that this comes to. */
+  readonly asked?: AskedState;
+}
+
+/** The state is in the store when the segment returns. */
+export interface AskedState {
+  /** And validated, whatever the plan says: nothing is decided by that. */
+  readonly validation: boolean;
 }
 
 /** What a segment of training came to. */
@@ -181,6 +189,8 @@ export interface Segment {
   /** Seconds in which a trainer was held: these, and waiting. */
   readonly trainerSeconds: number;
   readonly validation: Validation | null;
+  /** The one that was asked for, of whatever step. */
+  readonly lookedAt?: Validation;
   readonly durableStep: number;
   /** When the newest checkpoint became durable, in epoch milliseconds. */
   readonly durableAt: number | null;

@@ -1,6 +1,6 @@
 /** The signals, queries and updates a run takes: shared by the workflow and its clients. */
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { RunProgress } from '../contract/progress.ts';
+import type { RunProgress, StoredCheckpoint, Validation } from '../contract/progress.ts';
 import type { PromotionDecision } from '../contract/promotion.ts';
 
 /** How far the run is: stages, training milestones, and the result when it is done. */
@@ -11,6 +11,12 @@ export const pauseUpdate = defineUpdate<void>('pause');
 
 /** Goes on where `pause` has stopped. */
 export const resumeUpdate = defineUpdate<void>('resume');
+
+/** Stores the state that training has reached; answered once it is durable, with the key of its manifest. */
+export const checkpointNowUpdate = defineUpdate<StoredCheckpoint>('checkpointNow');
+
+/** Validates the state that training has reached; nothing is decided by it. */
+export const validateNowUpdate = defineUpdate<Validation>('validateNow');
 
 /** Tries the stage that has failed again; refused where the run is not held. */
 export const retryUpdate = defineUpdate<void>('retry');

@@ -21,6 +21,7 @@ import { predictTestSet } from './predict.ts';
 import { openProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { promote } from './promote.ts';
+import { openRequests } from './requests.ts';
 import { openSteering } from './steering.ts';
 import { sweepBeside } from './sweep.ts';
 import { train } from './train.ts';
@@ -58,6 +59,7 @@ async function runStages(
   const { progress, tell, note } = listeners;
   const { firstExecutionRunId: run, workflowId } = workflowInfo();
   const steering = openSteering(progress, carried?.training.steering);
+  const requests = openRequests(steering);
   const hold = openHold(progress);
 
   const begun = carried
@@ -73,7 +75,7 @@ async function runStages(
   const milestones = keepMilestones({ inputs, workflowId, preset }, progress);
   const training = await hold.stage('train', async () =>
     train(inputs, await begin(), {
-      ...{ progress, steering, hold, remakeData: remake, milestones },
+      ...{ progress, steering, requests, hold, remakeData: remake, milestones },
       goOnInNext: (state) =>
         goOnInNext(input, { prepared, training: state, progress: progress.carried() }),
     }),

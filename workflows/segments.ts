@@ -10,7 +10,7 @@ import type { Progress } from './progress.ts';
 
 export interface Segments {
   /** From the newest state there is, `reachedStep` when nothing was lost, to that after `toStep`. */
-  advance(reachedStep: number, toStep: number, enoughAfterSeconds?: number): Promise<Segment>;
+  advance(reachedStep: number, toStep: number, wish?: SegmentWish): Promise<Segment>;
   /** A segment that has not come to its end may have left a state beyond the last one that has. */
   readonly mayBeFurther: boolean;
   /** Saves what the worker holds, frees its GPU, and says what is stored by then; one that is gone has nothing to give. */
@@ -25,6 +25,12 @@ export interface Segments {
   readonly trainerSeconds: number;
   /** For the next execution. */
   readonly carried: CarriedSegments;
+}
+
+/** What a segment is told beside its steps. */
+interface SegmentWish {
+  readonly enoughAfterSeconds: TrainStepsInput['enoughAfterSeconds'] | undefined;
+  readonly asked: TrainStepsInput['asked'] | undefined;
 }
 
 /** The queue of the worker whose trainer holds the state, and the furthest step that is known to have been taken. */
@@ -58,7 +64,7 @@ export function openSegments(
     };
   };
   return {
-    async advance(reachedStep, toStep, enoughAfterSeconds) {
+    async advance(reachedStep, toStep, { enoughAfterSeconds, asked } = wishless) {
       const { plan } = course;
       const from = Math.min(reachedStep, toStep);
       const { epoch } = position(plan, Math.min(from, toStep - 1));
@@ -72,6 +78,7 @@ export function openSegments(
       const input = {
         ...inputTo(from, toStep),
         ...(enoughAfterSeconds !== undefined && { enoughAfterSeconds }),
+        ...(asked && { asked }),
       };
       mayBeFurther ||= from < toStep;
       const askedAt = Date.now();
@@ -133,6 +140,8 @@ export async function orHandBack<T>(
     throw failure;
   }
 }
+
+const wishless: SegmentWish = { enoughAfterSeconds: undefined, asked: undefined };
 
 const withoutCheckpoint = ({
   checkpoint: _checkpoint,

@@ -25,6 +25,10 @@ export interface Steering {
   readonly pausedMs: number;
   /** Runs work that a pause or a stop cancels, also a pause that is on already: undefined when one has. */
   interruptible<T>(work: () => Promise<T>): Promise<T | undefined>;
+  /** Ends what is interruptible and under way. */
+  interrupt(): void;
+  /** Why nothing can be asked of the state that training has reached. */
+  whyNotNow(): string | undefined;
   /** What was set since this was last asked. */
   take(): Settings;
   /** An extension was asked for and not taken yet. */
@@ -129,7 +133,6 @@ export function openSteering(
       isToStop = true;
       setPaused(false);
       progress.held(undefined);
-      progress.held(undefined);
       interrupt();
     },
     {
@@ -193,6 +196,13 @@ export function openSteering(
         underWay = undefined;
       }
     },
+    interrupt,
+    whyNotNow() {
+      if (over) return tooLate;
+      if (!stretch) return 'training has not begun';
+      if (paused) return 'the run is paused: its state is stored already; resume it first';
+      return progress.isHeld ? 'the run is held after a failure: retry it first' : undefined;
+    },
     take() {
       const taken = { learningRate, epochs };
       [learningRate, epochs] = [undefined, undefined];
@@ -213,11 +223,11 @@ export function openSteering(
   };
 }
 
-const tooLate = 'training is over: there is nothing left to pause or to change';
+export const tooLate = 'training is over: there is nothing left to pause or to change';
 
 const onlyPaused =
   'the steps to the last milestone are under way, and no other comes after them: pause the run, set the rate, and resume it';
 
-function refuseIf(holds: boolean | undefined, problem: string): void {
+export function refuseIf(holds: boolean | undefined, problem: string): void {
   if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');
 }

@@ -18,6 +18,7 @@ import type { Hold } from './hold.ts';
 import type { Milestones } from './milestones.ts';
 import { isHistoryLong } from './next-execution.ts';
 import type { Progress } from './progress.ts';
+import type { Requests } from './requests.ts';
 import { openSegments, orHandBack } from './segments.ts';
 import type { CarriedSegments } from './segments.ts';
 import { openSetbacks } from './setbacks.ts';
@@ -27,6 +28,7 @@ import type { CarriedSteering, Steering } from './steering.ts';
 export interface TrainingHelp {
   readonly progress: Progress;
   readonly steering: Steering;
+  readonly requests: Requests;
   readonly hold: Hold;
   /** Makes anew what is damaged of all that is trained on, but for the augmented shards. */
   readonly remakeData: () => Promise<void>;
@@ -55,7 +57,7 @@ export interface CarriedTraining {
 export async function train(
   inputs: TrainingInputs,
   begin: TrainingStart | CarriedTraining,
-  { progress, steering, hold, remakeData, milestones, goOnInNext }: TrainingHelp,
+  { progress, steering, requests, hold, remakeData, milestones, goOnInNext }: TrainingHelp,
 ): Promise<FinishedTraining> {
   const { config } = inputs;
   const before = 'headway' in begin ? begin : begin.takeover;
@@ -106,8 +108,10 @@ export async function train(
     const { step, toStep } = direction.next();
     const { steps: lastStep } = course.plan;
     try {
+      const asked = requests.take();
+      const enoughAfterSeconds = asked ? 0 : direction.secondsLeft;
       const segment = await steering.interruptible(() =>
-        segments.advance(step, toStep, direction.secondsLeft),
+        segments.advance(step, toStep, { enoughAfterSeconds, asked }),
       );
       if (!segment) continue;
       headway.take(segment, {
@@ -115,6 +119,7 @@ export async function train(
         isStored: segment.step === lastStep,
         trainerSeconds: segments.trainerSeconds,
       });
+      requests.answer(segment);
       await milestones.keep(course, headway.step, segment.durableStep);
     } catch (failure) {
       const { step: reached } = headway;
@@ -129,6 +134,7 @@ export async function train(
     }
   }
   steering.close();
+  requests.close();
   const ended = {
     steps: course.plan.steps,
     stopped: course.stopped,

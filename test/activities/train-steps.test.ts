@@ -16,7 +16,7 @@ import { stageManifestKey } from '../../contract/keys.ts';
 import { checkpointManifestSchema, shardSetManifestSchema } from '../../contract/manifests.ts';
 import type { Validation } from '../../contract/progress.ts';
 import { augmentedShards } from '../../contract/stages.ts';
-import type { Segment, TrainingInputs } from '../../contract/stages.ts';
+import type { AskedState, Segment, TrainingInputs } from '../../contract/stages.ts';
 import type { Decision } from '../../contract/timeline.ts';
 import { bundleFiles } from '../../model/checkpoint-files.ts';
 import { checkpointAt, manifestKeyOf } from '../../model/checkpoint.ts';
@@ -102,9 +102,16 @@ function segment(
     enoughAfterSeconds?: number;
     signal?: AbortSignal;
     onReport?: (beat: unknown) => void;
+    asked?: AskedState;
   } = {},
 ): Promise<Segment> {
-  const { of = inputs, timeline = fromStart, validations = [], enoughAfterSeconds } = options;
+  const {
+    of = inputs,
+    timeline = fromStart,
+    validations = [],
+    enoughAfterSeconds,
+    asked,
+  } = options;
   const { signal = new AbortController().signal } = options;
   const step = { signal, attempt: randomUUID(), report: options.onReport ?? (() => undefined) };
   // The activity's log needs a context to write to.
@@ -115,6 +122,7 @@ function segment(
       ...{ inputs: of, timeline, validations, best: [] },
       ...{ reachedStep, seenStep: reachedStep, toStep },
       ...(enoughAfterSeconds !== undefined && { enoughAfterSeconds }),
+      ...(asked && { asked }),
     },
     step,
   );
@@ -305,6 +313,15 @@ test('of a damaged state an older one does, and the damaged one is written anew'
 test('a state that is asked for again is stored, also where the plan saves none', async () => {
   assert.equal((await segment(7, 7)).durableStep, 7);
   assert.ok(await isStored(7));
+});
+
+test('who asks for the state reached has it stored, and validated where no plan says so', async () => {
+  await segment(0, 5);
+  const at5 = await segment(5, 10, { enoughAfterSeconds: 0, asked: { validation: true } });
+  assert.deepEqual([at5.step, at5.durableStep, at5.images], [5, 5, 0]);
+  assert.equal(at5.validation, null, 'nothing is decided by it');
+  assert.deepEqual(at5.lookedAt, { step: 5, epoch: 1, loss: 1, accuracy: 0.5, top5: 1 });
+  assert.equal((await segment(5, 10)).loadedStep, null, 'the trainer goes on with it');
 });
 
 /** Where the variables of the state after `step` steps lie. */
