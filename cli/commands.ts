@@ -150,7 +150,7 @@ export function addCommands(program: Command, cli: Cli, end: (code: ExitCode) =>
     });
 }
 
-/** The commands that stop a run, set it otherwise and take it up again. */
+/** The commands that stop a run, set it otherwise, ask of its state and take it up again. */
 function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
   for (const [how, description] of [
     [
@@ -167,6 +167,23 @@ function addSteering(add: Add, cli: Cli, end: (code: ExitCode) => void): void {
       async (run: string | undefined, options: JsonOption) => {
         const { stopRun } = await import('./pause.ts');
         end(await stopRun(cli, how, run, options));
+      },
+    );
+  }
+  for (const [what, description] of [
+    [
+      'checkpoint',
+      'store the state that the training of a run has reached; without a name, the newest that goes on',
+    ],
+    [
+      'validate',
+      'validate the state that the training of a run has reached, which decides nothing; without a name, the newest that goes on',
+    ],
+  ] as const) {
+    add(`${what} [run]`, description, `npx nightshift ${what}`).action(
+      async (run: string | undefined, options: JsonOption) => {
+        const { askForState } = await import('./checkpoint.ts');
+        end(await askForState(cli, what, run, options));
       },
     );
   }

@@ -17,11 +17,18 @@ import type {
   WorkflowExecutionStatusName,
   WorkflowHandle,
 } from '@temporalio/client';
-import type { NoChange, RunProgress, RunResult } from '../contract/progress.ts';
+import type {
+  NoChange,
+  RunProgress,
+  RunResult,
+  StoredCheckpoint,
+  Validation,
+} from '../contract/progress.ts';
 import type { PromotionDecision } from '../contract/promotion.ts';
 import { cpuQueue } from '../contract/queues.ts';
 import {
   approvePromotionUpdate,
+  checkpointNowUpdate,
   extendEpochsUpdate,
   pauseUpdate,
   progressQuery,
@@ -30,6 +37,7 @@ import {
   retryUpdate,
   setLearningRateUpdate,
   stopAndFinishUpdate,
+  validateNowUpdate,
 } from '../workflows/messages.ts';
 import type { trainingPipeline } from '../workflows/pipeline.ts';
 import { ServerAway, askOf, orderDeadlineMs } from './ask.ts';
@@ -102,6 +110,10 @@ export interface Runs {
   unpause(id: string): Promise<void>;
   /** Tries the stage again that a held run has failed at. Throws `CommandError` when the run refuses. */
   retry(id: string): Promise<void>;
+  /** Resolves once the state that training has reached is stored. Throws `CommandError` when the run refuses. */
+  checkpointNow(id: string): Promise<StoredCheckpoint>;
+  /** What the state is worth that training has reached. Throws `CommandError` when the run refuses. */
+  validateNow(id: string): Promise<Validation>;
   /** Ends training where it is; the run finishes. Throws `CommandError` when the run refuses; so do the next two. */
   stop(id: string): Promise<void>;
   setLearningRate(id: string, rate: number): Promise<void>;
@@ -122,18 +134,17 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     const { status } = await look(id, orderDeadlineMs);
     if (status !== 'running') throw new CommandError(endedSentence(id, status));
   };
-  const update = async (id: string, definition: UpdateDefinition<void>): Promise<void> => {
+  const update = async <T>(id: string, definition: UpdateDefinition<T>): Promise<T> => {
     await refuseEnded(id);
-    await ask(id, () => client.workflow.getHandle(id).executeUpdate(definition), handBackMs).catch(
-      (error: unknown) => {
-        if (!(error instanceof ServerAway)) throw error;
-        throw new CommandError(
-          `Run ${id} has not answered within ${handBackMs / 60_000} minutes: it will once its step is done and its state stored, see \`npx nightshift status ${id}\`.`,
-          exitCodes.failed,
-          error,
-        );
-      },
-    );
+    const tell = () => client.workflow.getHandle(id).executeUpdate<T, []>(definition);
+    return ask(id, tell, handBackMs).catch((error: unknown) => {
+      if (!(error instanceof ServerAway)) throw error;
+      throw new CommandError(
+        `Run ${id} has not answered within ${handBackMs / 60_000} minutes: it will once its step is done and its state stored, see \`npx nightshift status ${id}\`.`,
+        exitCodes.failed,
+        error,
+      );
+    });
   };
   /** What is answered at once. */
   const order = async (
@@ -189,6 +200,8 @@ export function runsOf(client: Client, closing: AbortSignal): Runs {
     pause: (id) => update(id, pauseUpdate),
     unpause: (id) => update(id, resumeUpdate),
     retry: (id) => update(id, retryUpdate),
+    checkpointNow: (id) => update(id, checkpointNowUpdate),
+    validateNow: (id) => update(id, validateNowUpdate),
     stop: (id) => order(id, (run) => run.executeUpdate(stopAndFinishUpdate)),
     setLearningRate: (id, rate) =>
       order(id, (run) => run.executeUpdate(setLearningRateUpdate, { args: [rate] })),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { askForState } from '../../cli/checkpoint.ts';
 import { dev } from '../../cli/dev.ts';
 import { parseSetting } from '../../cli/input.ts';
 import { list } from '../../cli/list.ts';
@@ -162,6 +163,22 @@ test('retry means the newest run that is held, and says so where none is', async
   assert.match(out.text(), /^Run a goes on with the stage split\./);
   runs.state.progress = progressAt('split');
   await assert.rejects(retry(cli, undefined, {}, open), /No run is held on this server/);
+});
+
+test('checkpoint says which state is stored and where, validate what it is worth', async (t) => {
+  const { cli, out } = await openClone(t);
+  const runs = fakeRuns({ progress: progressAt('train'), historyLength: 1 });
+  await runs.start('a', {});
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await askForState(cli, 'checkpoint', 'a', {}, open);
+  await askForState(cli, 'validate', undefined, {}, open);
+  await askForState(cli, 'checkpoint', 'a', { json: true }, open);
+  const key = 'runs/r/l/000001400/manifest.json';
+  assert.deepEqual(out.lines().slice(0, 2), [
+    `Run a: the state after step 1,400 is stored: ${key}`,
+    'Run a: validation of the state after step 1,400: accuracy 50.0 %, top-5 90.0 %, loss 1.250.',
+  ]);
+  assert.deepEqual(JSON.parse(out.lines()[2]!), { run: 'a', step: 1_400, key });
 });
 
 test('list --json prints the runs as one array', async (t) => {

@@ -166,6 +166,10 @@ export function fakeRuns(state: FakeRuns['state']): FakeRuns {
     stop: (id) => find(id, () => void runs.stopped.push(id)),
     setLearningRate: (id, rate) => find(id, () => void runs.set.push(`learning rate ${rate}`)),
     extendEpochs: (id, epochs) => find(id, () => void runs.set.push(`epochs ${epochs}`)),
+    checkpointNow: (id) =>
+      find(id, () => ({ step: 1_400, key: 'runs/r/l/000001400/manifest.json' })),
+    validateNow: (id) =>
+      find(id, () => ({ step: 1_400, epoch: 6, loss: 1.25, accuracy: 0.5, top5: 0.9 })),
     decide: (id, approved, { why }) => find(id, () => void runs.decided.push({ approved, why })),
     list: (limit) => Promise.resolve([...runs.started.keys()].slice(0, limit).map(describe)),
   };

@@ -14,9 +14,11 @@ import { keepStage, sweepStages } from '../../model/stage-retention.ts';
 import { readManifest } from '../../storage/commit.ts';
 import { readPointer } from '../../storage/pointer.ts';
 import {
+  checkpointNowUpdate,
   extendEpochsUpdate,
   setLearningRateUpdate,
   stopAndFinishUpdate,
+  validateNowUpdate,
 } from '../../workflows/messages.ts';
 import { withAged } from '../support/aged.ts';
 import { damages } from '../support/damage.ts';
@@ -200,6 +202,22 @@ async function setRate(handle: WorkflowHandle, steered: ReturnType<typeof waitin
   await handle.executeUpdate(setLearningRateUpdate, { args: [0.5] });
   steered.letGo();
 }
+
+test('a run whose state was stored and validated on the way, when asked, ends with the same bits', async () => {
+  const waiting = waitingAt3();
+  const { result } = await harness.run(waiting, input, async (handle) => {
+    await until(() => waiting.waits());
+    const asked = Promise.all([
+      handle.executeUpdate(checkpointNowUpdate),
+      handle.executeUpdate(validateNowUpdate),
+    ]);
+    waiting.letGo();
+    const [{ step, key }, validation] = await asked;
+    assert.equal((await readDeep(key))!.step, step);
+    assert.equal(validation.step, step);
+  });
+  assert.deepEqual([result.finalDigest, result.resumes], [undisturbed, 0]);
+});
 
 test('a run that was stopped ends with the state it has there, and from there goes on to the same bits', async () => {
   const waiting = waitingAt3();
