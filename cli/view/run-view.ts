@@ -1,4 +1,5 @@
 /** A run as a terminal shows it: a line a stage, and what training is at. Pure. */
+import { stoppedSentence } from '../../contract/progress.ts';
 import type { HeldStage, StageProgress } from '../../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../../contract/promotion.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
@@ -20,6 +21,8 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
       lines.push(...what.map((line) => `    ${line}`));
     }
   }
+  const stopped = progress?.training?.stopped;
+  if (stopped && !progress.result) lines.push(stoppedSentence(progress.training.steps, stopped));
   if (progress?.promotion && !progress.result) lines.push(...promotionLines(progress.promotion));
   if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
   if (progress?.held) lines.push(...heldLines(progress.held).map(colors.red));

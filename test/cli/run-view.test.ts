@@ -43,6 +43,15 @@ test('before a worker has answered, the view says what it waits for', () => {
   assert.deepEqual(lines({ at: ten, ...quiet }), ['waiting for a worker to take the run up']);
 });
 
+test('once training has ended before its last step, the view says where and why', () => {
+  const training = { ...trainingAtStep400, steps: 400, stopped: 'early stop' as const };
+  const progress = progressAt('predict', {}, { training });
+  assert.equal(
+    lines({ at: ten, ...quiet, progress }).at(-1),
+    'Training ended after step 400, before the last one planned: validation got no better.',
+  );
+});
+
 test('a stage with parts has a bar, a share and a count', () => {
   const progress = progressAt('shards', { done: 3, total: 12 });
   assert.deepEqual(lines({ at: ten + 12_000, ...quiet, progress }), [

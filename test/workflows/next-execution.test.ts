@@ -11,6 +11,7 @@ import { runsOf } from '../../cli/runs.ts';
 import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from '../../workflows/messages.ts';
 import { openTrainingRig } from '../support/training-rig.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
+import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
 import type { Ended, Harness } from './harness.ts';
 
@@ -126,6 +127,19 @@ test('pauses and rates are taken in any of its executions, and hold in the next'
   const { fromStep } = timelines.get(27)!.find(({ learningRate }) => learningRate === 0.05)!;
   assert.ok(fromStep === 21 || fromStep === 24, `${fromStep}`);
   assert.deepEqual(timelines.get(36)!.at(-1)!.learningRate, 0.05);
+});
+
+test('what a trainer was at work is counted over all its executions', async () => {
+  const asked: TrainStepsInput[] = [];
+  const trainSteps: Activities['trainSteps'] = async (input) => {
+    asked.push(input);
+    return segmentTo(input, { trainerSeconds: 60 });
+  };
+  const budget = { hours: (8 * 60) / 3_600 };
+  const spent = await harness.run({ trainSteps }, { ...long, budget });
+  assert.ok(spent.histories.length >= 3, `${spent.histories.length} executions`);
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 24, stop: 'budget' });
+  assert.equal(spent.result.steps, 24);
 });
 
 test('it does not go on in another one while an epoch’s shards are on their way, or after a failure', async () => {
