@@ -52,7 +52,8 @@ export function keepMilestones(
         },
         keep: { newest, steps: [...new Set(kept.map((state) => state.step))] },
       };
-      store = () => quick.keepMilestone(milestone);
+      store = () =>
+        quick.keepMilestone.executeWithOptions({ summary: `step ${step}` }, [milestone]);
       last = store();
       // Its failure is heard of when the next one is due.
       last.catch(() => undefined);

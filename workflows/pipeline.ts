@@ -153,7 +153,10 @@ async function prepareRun(
     if (takeover || considered || config.model.weights === 'none') {
       return { dataset, taken: null, considered };
     }
-    const taken = await data.ingestWeights({ model: config.model, classes: dataset.classes });
+    const taken = await data.ingestWeights.executeWithOptions(
+      { summary: `weights of ${config.model.weights}` },
+      [{ model: config.model, classes: dataset.classes }],
+    );
     progress.note('ingest', [...aside, weightsNote(taken)].join('; '));
     return { dataset, taken, considered };
   });

@@ -68,7 +68,8 @@ export async function prepareEpoch(
 
 /** To be verified, a stage counts as not sealed: each part is looked at by an activity of its own. */
 export async function open(stage: PartedStage, trust: Trust): Promise<OpenedStage> {
-  const opened = await data.openStage(stage);
+  const summary = nameOf(stage);
+  const opened = await data.openStage.executeWithOptions({ summary }, [stage]);
   return trust === 'trust' ? opened : { ...opened, sealed: false };
 }
 
@@ -91,5 +92,21 @@ export async function makeParts<Stage extends PartedStage>(
     await makePart.executeWithOptions({ summary }, [page]);
     onParts(count);
   });
-  await data.sealStage(stage);
+  await data.sealStage.executeWithOptions({ summary: nameOf(stage) }, [stage]);
+}
+
+/** As the run's timeline calls it. */
+function nameOf(stage: PartedStage): string {
+  switch (stage.kind) {
+    case 'base':
+      return `${stage.side} shards`;
+    case 'augmented':
+      return `view ${stage.view + 1} of the training images`;
+    case 'features':
+      return 'features';
+    case 'predictions':
+      return 'run' in stage.checkpoint
+        ? `predictions of step ${stage.checkpoint.step}`
+        : `predictions of the champion of ${stage.checkpoint.model}`;
+  }
 }

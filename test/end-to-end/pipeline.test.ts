@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { cpuQueue } from '../../contract/queues.ts';
-import type { RunResult } from '../../contract/progress.ts';
+import type { PreparedDataset, RunResult } from '../../contract/progress.ts';
+import { searchAttributes } from '../../contract/search-attributes.ts';
 import { progressQuery } from '../../workflows/messages.ts';
 import { cifarArchive } from '../support/cifar-archive.ts';
 import { startStack } from '../support/stack.ts';
@@ -51,6 +52,20 @@ test('a run goes from an archive to predictions of the whole test set and a repo
   }
   const report = await stack.store.get(undisturbed.reportKey);
   assert.match(Buffer.from(report.bytes).toString(), /^<!doctype html>/);
+});
+
+test('a dataset that is prepared alone is the one that a run with its settings trains on', async () => {
+  const prepared = (await stack.client.workflow.execute('prepareDataset', {
+    workflowId: 'prepared',
+    taskQueue: cpuQueue,
+    args: [input],
+  })) as PreparedDataset;
+  const { train, validation, test } = prepared.samples;
+  assert.equal(train + validation + test, 300);
+  assert.equal(prepared.classes, 10);
+  assert.ok(prepared.shards.train >= 1 && prepared.shards.test >= 1);
+  const run = await stack.client.workflow.getHandle('undisturbed').describe();
+  assert.equal(run.typedSearchAttributes.get(searchAttributes.dataset), prepared.dataset);
 });
 
 test("a run begins with an earlier one's model, head and all, and its report says so", async () => {
