@@ -88,6 +88,8 @@ export interface HeldStage {
 export interface RunProgress {
   readonly run: string;
   readonly preset: string;
+  /** Of the machine that trains, where the configuration names it. */
+  readonly pricePerHour?: number;
   readonly stages: readonly StageProgress[];
   readonly training?: TrainingProgress;
   /** The run that this one goes on from, the step of its state, and the settings that are others. */

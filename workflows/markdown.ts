@@ -25,6 +25,7 @@ export function progressMarkdown(progress: RunProgress, execution: Execution): s
   if (held) lines.push('', ...heldLines(held));
   if (resumed) lines.push('', ...resumedLines(resumed));
   if (training) lines.push(...trainingLines(training, paused));
+  if (training) lines.push(...costLines(training, progress.pricePerHour));
   if (promotion) lines.push(...promotionLines(promotion));
   if (lastProblem) lines.push('', `Last problem, ${clock(lastProblem.at)}: ${lastProblem.message}`);
   if (!result) lines.push(...goOnLines(progress, execution));
@@ -134,6 +135,20 @@ function trainingLines(training: TrainingProgress, paused = false): string[] {
   text.push('', `Newest durable checkpoint: ${durable}.`);
   if (resumes > 0) text.push('', `Resumed ${resumes === 1 ? 'once' : `${resumes} times`}.`);
   return text;
+}
+
+/** Of training: what it took of the machine's time, by its price. */
+function costLines(
+  { trainerSeconds }: TrainingProgress,
+  pricePerHour: number | undefined,
+): string[] {
+  if (pricePerHour === undefined || trainerSeconds === undefined) return [];
+  const hours = trainerSeconds / 3600;
+  const cost = (hours * pricePerHour).toFixed(2);
+  return [
+    '',
+    `Cost so far: ${cost}, for ${hours.toFixed(2)} h of a trainer at ${pricePerHour} an hour.`,
+  ];
 }
 
 function lossLine(

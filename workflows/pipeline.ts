@@ -143,7 +143,7 @@ async function prepareRun(
   const config = hold.goBy(resolved.config);
   tell(config.webhook);
   note(config);
-  progress.begins(preset, takeover, config.promotion !== undefined);
+  progress.begins(preset, config, takeover);
   tellSettings(preset, config);
   const { dataset, taken, considered } = await hold.stage('ingest', async () => {
     const dataset = await ingest(config, takeover?.inputs.dataset);

@@ -7,6 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Config } from '../contract/config.ts';
 import { stageNames } from '../contract/progress.ts';
 import type {
   HeldStage,
@@ -29,8 +30,8 @@ export type Advance = (done: number, total: number) => void;
 export interface Progress {
   /** Runs one stage and keeps its times, parts and end. */
   stage<T>(name: StageName, work: (advance: Advance) => Promise<T>): Promise<T>;
-  /** `promotes`: whether there is a stage more. */
-  begins(preset: string, takeover: Takeover | undefined, promotes: boolean): void;
+  /** Its configuration is known. */
+  begins(preset: string, config: Config, takeover: Takeover | undefined): void;
   /** Says of a stage what came out of it. */
   note(name: StageName, note: string): void;
   paused(value: boolean): void;
@@ -110,10 +111,11 @@ export function openProgress(
       }
     },
     note: (name, note) => updateStage(name, { note }),
-    begins: (preset, takeover, promotes) =>
+    begins: (preset, { promotion, budget }, takeover) =>
       update({
         preset,
-        ...(promotes && { stages: [...state.stages, waiting('promote')] }),
+        ...(budget?.pricePerHour && { pricePerHour: budget.pricePerHour }),
+        ...(promotion && { stages: [...state.stages, waiting('promote')] }),
         ...(takeover && {
           resumed: {
             run: takeover.workflowId,

@@ -26,6 +26,13 @@ test('a paused run has no end to tell of', () => {
   assert.match(text, /\*\*Paused\*\*: the update `resume` goes on/);
 });
 
+test('what training has cost is said where the machine has a price', () => {
+  const priced = { training: { ...training, trainerSeconds: 5_400 }, pricePerHour: 3 };
+  const text = progressMarkdown(progressAt('train', {}, priced), pets);
+  assert.match(text, /^Cost so far: 4\.50, for 1\.50 h of a trainer at 3 an hour\.$/m);
+  assert.doesNotMatch(progressMarkdown(progressAt('train', {}, { training }), pets), /Cost/);
+});
+
 test('while a run goes on it says what to do should it be ended, and that else nothing need be', () => {
   const text = progressMarkdown(progressAt('train', {}, { training }), pets);
   assert.match(text, /A worker or a server that dies needs no one: the run goes on by itself/);

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import type { WebhookCall } from '../../activities/call-webhook.ts';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
+import { searchAttributes } from '../../contract/search-attributes.ts';
 import type { RunRecord, TrainStepsInput } from '../../contract/stages.ts';
 import { runsOf } from '../../cli/runs.ts';
 import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from '../../workflows/messages.ts';
@@ -95,6 +96,10 @@ test('it is one run: by its id, in its record and its progress, and in the list 
     assert.ok(seen.startedAt >= startedAt && seen.startedAt < nextBegan, `${seen.startedAt}`);
   }
   assert.deepEqual(await runs.input(id), long);
+  const last = await harness.client.workflow.getHandle(id).describe();
+  assert.equal(last.typedSearchAttributes.get(searchAttributes.model), 'resnet50v2');
+  assert.equal(last.typedSearchAttributes.get(searchAttributes.epoch), epochs);
+  assert.ok(last.memo!['settings']);
 });
 
 test('pauses and rates are taken in any of its executions, and hold in the next', async () => {
