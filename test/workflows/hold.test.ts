@@ -115,25 +115,6 @@ test('training that failed frees its GPU, takes another rate, and goes on from w
   ]);
 });
 
-test('training that failed is finished with what it has by `stopAndFinish`', async () => {
-  const { result } = await harness.run(
-    {
-      trainSteps: (input) =>
-        durable(async () => {
-          const isEnough = input.enoughAfterSeconds === 0;
-          if (input.toStep === 9 && !isEnough) throw new NightshiftError('Diverged', 'no loss');
-          return segmentTo(input, isEnough ? { step: input.reachedStep, validation: null } : {});
-        }),
-    },
-    holding,
-    async (handle) => {
-      await heldStage(handle);
-      await handle.executeUpdate(stopAndFinishUpdate);
-    },
-  );
-  assert.equal(result.bestStep, 6);
-});
-
 test('what training begins with is asked for again, and the last milestone stored again', async () => {
   let milestoneTries = 0;
   const { result } = await harness.run(
