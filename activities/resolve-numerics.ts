@@ -4,6 +4,7 @@ import type { Numerics } from '../contract/timeline.ts';
 import type { Conventions } from '../contract/weights.ts';
 import type { Step } from './durable.ts';
 import type { ModelServices } from './services.ts';
+import { programFor } from './trainer-host.ts';
 
 export interface ResolveNumericsInput {
   readonly config: Config;
@@ -12,11 +13,10 @@ export interface ResolveNumericsInput {
 }
 
 export async function resolveNumerics(
-  services: ModelServices,
+  { trainer }: Pick<ModelServices, 'trainer'>,
   { config, classes, conventions }: ResolveNumericsInput,
   { signal }: Step,
 ): Promise<Numerics> {
-  const { model, training } = config;
-  const program = { model, training, classes: classes.length, conventions };
-  return services.trainer.use(program, signal, async ({ client }) => client.numerics);
+  const program = programFor(config, classes.length, conventions);
+  return trainer.use(program, signal, async ({ client }) => client.numerics);
 }

@@ -90,6 +90,8 @@ export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
       } catch (error) {
         trainer.stateKey = undefined;
         trainer.leave = undefined;
+        // What did not fit may fit a new process: memory lies free elsewhere by then, or in better order.
+        if (isOutOfMemory(error)) trainer.client.kill();
         throw error;
       }
     });
@@ -113,6 +115,9 @@ export function openTrainerHost(script: URL, fetch: FetchFile): TrainerHost {
     close,
   };
 }
+
+const isOutOfMemory = (error: unknown): boolean =>
+  error instanceof NightshiftError && error.type === 'OutOfMemory';
 
 /** The program of a configuration: the same for all who want it warm. */
 export function programFor(

@@ -22,7 +22,7 @@ export function outOfMemory(
 }
 
 /**
- * Lets this process have nine tenths of the memory that is free: what asks for more is told so.
+ * Lets this process have nine tenths of the memory that is free now: what asks for more is told so.
  * Without a limit a batch that is too large stops the whole machine for many minutes, which then
  * reads its programs from disk again and again, before the kernel ends one. Where there is no
  * `prlimit` (not Linux, or a bare image) all stays as it is. `free`: in bytes.
@@ -30,7 +30,8 @@ export function outOfMemory(
 export function limitMemory(free = freemem()): void {
   const bytes = Math.floor(process.memoryUsage.rss() + 0.9 * free);
   try {
-    execFileSync('prlimit', ['--pid', `${process.pid}`, `--data=${bytes}`], { stdio: 'ignore' });
+    // The soft limit alone: the hard one could never be raised again.
+    execFileSync('prlimit', ['--pid', `${process.pid}`, `--data=${bytes}:`], { stdio: 'ignore' });
   } catch {
     return;
   }

@@ -17,7 +17,7 @@ import {
   softmaxCrossEntropy,
 } from './graph/ops/classification.ts';
 import { dropout } from './graph/ops/dropout.ts';
-import { binary, cast } from './graph/ops/elementwise.ts';
+import { cast } from './graph/ops/elementwise.ts';
 import { encodeGraph } from './graph/proto.ts';
 import { openSession } from './graph/session.ts';
 import type { Feed } from './graph/session.ts';
@@ -40,8 +40,10 @@ import type { Folded, Layers, LayerSettings, NetworkVariable, NetworkVariables }
 import { mixingInputs } from './mixed.ts';
 import { architectureNamed, backbone } from './resnet50.ts';
 import type { Architecture } from './resnet50.ts';
+import { scale } from './scaling.ts';
 import { trainingStep } from './step.ts';
 import type { StepSettings } from './step.ts';
+import { trainsUnder } from './trainable.ts';
 
 export interface ProgramSpec {
   readonly model: Omit<Config['model'], 'architecture' | 'weights' | 'weightsSha256'>;
@@ -360,31 +362,6 @@ function partsOf(batch: InputBatch, size = batch.labels.length): InputBatch[] {
   });
 }
 
-/** float32 [B, S, S, 3] -> the compute type, in the range the weights want */
-function scale(graph: Graph, pixels: Tensor, { scaling, compute }: ProgramSpec): Tensor {
-  return cast(graph, scaled(graph, pixels, scaling), compute);
-}
-
-/** ImageNet's mean red, green and blue, as Caffe's networks have them. */
-const imagenetMean = [123.68, 116.779, 103.939];
-
-function scaled(graph: Graph, pixels: Tensor, scaling: Conventions['pixels']): Tensor {
-  switch (scaling) {
-    case 'zero-one':
-      return binary(graph, 'Mul', pixels, graph.float(1 / 255));
-    case 'minus-one-one': {
-      const doubled = binary(graph, 'Mul', pixels, graph.float(1 / 127.5));
-      return binary(graph, 'Sub', doubled, graph.float(1));
-    }
-    case 'caffe': {
-      const mean = graph.constant({ dtype: 'float32', shape: [3], values: imagenetMean });
-      const centred = binary(graph, 'Sub', pixels, mean);
-      const attributes = { T: { type: 'float32' }, Tidx: { type: 'int32' } } as const;
-      return graph.addOne('ReverseV2', [centred, graph.ints([3])], attributes, centred);
-    }
-  }
-}
-
 /** What one of the two networks, that which trains or that which evaluates, is built of. */
 function layersFor(
   graph: Graph,
@@ -402,19 +379,6 @@ function layersFor(
   };
   return layersOn(graph, variables, folded, settings, valueOf);
 }
-
-function trainsUnder(trainable: Config['model']['trainable']): LayerSettings['trains'] {
-  if (trainable === 'all') return () => true;
-  const [, firstStage] = /^from conv(\d)$/.exec(trainable) ?? [];
-  return (layer, role) => {
-    if (layer === 'head') return true;
-    if (firstStage !== undefined) return stageOf(layer) >= Number(firstStage);
-    return trainable === 'head+batchnorm' && (role === 'gamma' || role === 'beta');
-  };
-}
-
-/** Of `conv4_block1_1_conv`: 4. What comes after all stages counts as beyond them. */
-const stageOf = (layer: string): number => Number(/^conv(\d)/.exec(layer)?.[1] ?? Infinity);
 
 /** Of the graph as it is by now. */
 function digestOfGraph({ nodes }: Graph): string {

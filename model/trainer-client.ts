@@ -24,7 +24,7 @@ export interface TrainerClient {
   readonly numerics: Numerics;
   /** SHA-256 of the graph's part from images to features. */
   readonly featureGraph: string;
-  /** False once the process has ended. */
+  /** False once the process has ended, or is told to by `kill`. */
   readonly alive: boolean;
   /** Sends one request, hands on the events that come, and resolves with its answer. One at a time. */
   ask(request: ToTrainer, onEvent?: (event: TrainerEvent) => void): Promise<Answer>;
@@ -56,7 +56,8 @@ export async function startTrainer(
     numerics: answer.numerics,
     featureGraph: answer.featureGraph,
     get alive() {
-      return child.connected && child.exitCode === null && child.signalCode === null;
+      const hasEnded = child.exitCode !== null || child.signalCode !== null;
+      return child.connected && !hasEnded && !child.killed;
     },
     ask,
     tell: (message) => void child.send(message),

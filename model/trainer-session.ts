@@ -96,8 +96,6 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
         return { type: 'looked-for-gpu', found: usesGpu, tensorflow: tensorflowVersion };
       case 'program': {
         prepareBatches();
-        // A GPU's memory is its own, and its driver reserves more addresses than there is memory.
-        if (!usesGpu) limitMemory();
         opened = openRequested(message.request);
         const { program } = opened;
         return {
@@ -109,6 +107,8 @@ export function openTrainerSession(emit: (event: FromTrainer) => void): TrainerS
       case 'load': {
         const { program } = current();
         const { source } = message;
+        // A GPU's memory is its own, and its driver reserves more addresses than there is memory.
+        if (!usesGpu) limitMemory();
         record = undefined;
         // Another state may be another run's, whose shards are others.
         open?.batches.close();

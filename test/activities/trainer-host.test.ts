@@ -24,6 +24,14 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 test("an attempt that was stopped before its turn leaves another run's trainer alone", async () => {
   const host = openTrainerHost(script, () => assert.fail('it reads no shards'));
   const program = programOf(trainingInputs());
@@ -55,5 +63,22 @@ test('a trainer whose state can not be saved is ended all the same, and that is 
     name: 'StateNotSaved',
     cause: new NightshiftError('Unavailable', 'disk full'),
   });
-  while (client.alive) await sleep(10);
+  while (isThere(client.pid)) await sleep(10);
+});
+
+test('what did not fit in the memory of a trainer is tried by another one', async () => {
+  const host = openTrainerHost(script, () => assert.fail('it reads no shards'));
+  const { signal } = new AbortController();
+  const program = programOf(trainingInputs());
+  const pids: number[] = [];
+  const full = host.use(program, signal, async ({ client }) => {
+    pids.push(client.pid);
+    throw new NightshiftError('OutOfMemory', 'a batch does not fit');
+  });
+  try {
+    await assert.rejects(full, { name: 'OutOfMemory' });
+    assert.notEqual(await host.use(program, signal, async ({ client }) => client.pid), pids[0]);
+  } finally {
+    await host.close();
+  }
 });
