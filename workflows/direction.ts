@@ -28,7 +28,10 @@ export function openDirection(
 ): Direction {
   const { course, headway, segments, steering } = help;
   const mostSeconds = budgetSeconds(budget);
+  const lastValidated = (): number => course.validations.at(-1)?.step ?? 0;
   const secondsLeft = (): number | undefined => {
+    // Thrown back behind a validation, training first comes there again: it ends nowhere before.
+    if (headway.step < lastValidated()) return undefined;
     if (steering.isToStop) return 0;
     return mostSeconds && Math.max(0, mostSeconds - segments.trainerSeconds);
   };
@@ -38,7 +41,7 @@ export function openDirection(
   };
   /** Nothing is known to lie beyond this step, and something is there to finish with. */
   const isEnough = (step: number): boolean =>
-    !segments.mayBeFurther && step >= Math.max(1, course.validations.at(-1)?.step ?? 0);
+    !segments.mayBeFurther && step >= Math.max(1, lastValidated());
   const isUnvalidated = (): boolean =>
     headway.step > 0 &&
     isValidated(course.plan, headway.step) &&

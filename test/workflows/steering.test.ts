@@ -463,6 +463,38 @@ test('a budget is counted while a trainer is at work, and ends training where it
   assert.equal(result.steps, 5);
 });
 
+test('a spent budget ends no training that was thrown back behind a validation, before it is there again', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { result } = await run(
+    {
+      async trainSteps(input) {
+        asked.push(input);
+        const { reachedStep, toStep, enoughAfterSeconds } = input;
+        const change = { trainerSeconds: 60, loadedStep: null };
+        const isThrownBack = reachedStep === 6 && toStep === 9 && asked.length === 3;
+        const step = isThrownBack ? 4 : enoughAfterSeconds === 0 ? reachedStep : toStep;
+        const segment = segmentTo({ ...input, toStep: step }, change);
+        return step === toStep ? segment : { ...segment, validation: null };
+      },
+    },
+    { training, budget: { hours: 180 / 3_600 } },
+  );
+  assert.deepEqual(
+    asked.map(({ reachedStep, toStep, enoughAfterSeconds }) => [
+      ...[reachedStep, toStep, enoughAfterSeconds],
+    ]),
+    [
+      [0, 3, 180],
+      [3, 6, 120],
+      [6, 9, 60],
+      [4, 6, undefined],
+      [6, 6, 0],
+    ],
+  );
+  assert.deepEqual(asked.at(-1)!.timeline.at(-1), { fromStep: 6, stop: 'budget' });
+  assert.equal(result.steps, 6);
+});
+
 /** Two steps, and their state, are left of the segment to step 6 that is stopped. */
 function stoppedAtStep5(asked: TrainStepsInput[]) {
   const { trainSteps, trainsTo6 } = stoppedBeforeStep6(asked);
