@@ -39,9 +39,10 @@ export function openHold(progress: Progress): Hold {
     const isOver = isCancellation(failure) || failure instanceof ContinueAsNew;
     if (!holds || isOver) throw failure;
     const { message } = rootCause(failure as Error);
-    await letGo?.();
+    // From here on: a store that is away may keep it from letting go for hours.
     progress.held({ stage, message, at: Date.now() });
     try {
+      await letGo?.();
       await condition(() => !progress.isHeld);
     } finally {
       progress.held(undefined);

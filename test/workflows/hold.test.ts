@@ -9,7 +9,7 @@ import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
 import { cpuQueue } from '../../contract/queues.ts';
 import type { HeldStage, RunProgress } from '../../contract/progress.ts';
-import type { TrainStepsInput } from '../../contract/stages.ts';
+import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
 import {
   pauseUpdate,
   progressQuery,
@@ -184,17 +184,17 @@ test('a run that a schedule starts fails, whatever its configuration says', asyn
   });
 });
 
+/** The state from before is there, and no step is taken from it. */
+const noStepBeyond6 = (input: TrainStepsInput): Segment =>
+  segmentTo({ ...input, toStep: 6 }, { validation: null });
+
 test('training that failed for good is finished by what there is on `stopAndFinish`', async () => {
   const { result, progress } = await harness.run(
     {
       trainSteps: (input) =>
         durable(async () => {
           if (input.toStep < 9) return segmentTo(input);
-          // The state from before is there, and no step is taken from it.
-          if (input.enoughAfterSeconds === 0) {
-            const { validation: _, ...segment } = segmentTo({ ...input, toStep: 6 });
-            return { ...segment, validation: null };
-          }
+          if (input.enoughAfterSeconds === 0) return noStepBeyond6(input);
           throw new NightshiftError('Diverged', 'step 7: the loss is NaN');
         }),
     },
@@ -206,4 +206,30 @@ test('training that failed for good is finished by what there is on `stopAndFini
   );
   assert.deepEqual([result.steps, result.bestStep], [6, 6]);
   assert.deepEqual([progress.held, progress.training!.stopped], [undefined, 'asked']);
+});
+
+test('`stopAndFinish` while a training that failed still hands its state back is done', async () => {
+  let [handsBack, mayHandBack] = [false, false];
+  const { result, progress } = await harness.run(
+    {
+      trainSteps: (input) =>
+        durable(async () => {
+          if (input.toStep < 9) return segmentTo(input);
+          if (input.enoughAfterSeconds === 0) return noStepBeyond6(input);
+          throw new NightshiftError('StorageAccess', 'the store refuses');
+        }),
+      async handBack() {
+        handsBack = true;
+        await until(() => mayHandBack);
+        return null;
+      },
+    },
+    holding,
+    async (handle) => {
+      await until(() => handsBack);
+      await handle.executeUpdate(stopAndFinishUpdate);
+      mayHandBack = true;
+    },
+  );
+  assert.deepEqual([result.steps, progress.training!.stopped], [6, 'asked']);
 });
