@@ -60,9 +60,10 @@ interface Stretch {
   readonly isStopped: boolean;
 }
 
-/** What was told and not done yet, and what pauses took. */
+/** What was told and not done yet, what pauses took, and what was under way: by that is judged what comes first. */
 export interface CarriedSteering extends Settings {
   readonly pausedMs: number;
+  readonly stretch?: Stretch | undefined;
 }
 
 /** Starts taking the updates. */
@@ -71,13 +72,12 @@ export function openSteering(
   carried: CarriedSteering = { pausedMs: 0 },
 ): Steering {
   let paused = false;
-  let { learningRate, epochs, pausedMs } = carried;
+  let { learningRate, epochs, pausedMs, stretch } = carried;
   let isToStop = false;
   let underWay: { readonly scope: CancellationScope; interrupted: boolean } | undefined;
   /** Nothing of the run is on a GPU. */
   let idle = true;
   let over = false;
-  let stretch: Stretch | undefined;
   const interrupt = (): void => {
     if (!underWay) return;
     underWay.interrupted = true;
@@ -180,7 +180,7 @@ export function openSteering(
       return !paused && !isToStop && allHandlersFinished();
     },
     get carried() {
-      return { learningRate, epochs, pausedMs };
+      return { learningRate, epochs, pausedMs, stretch };
     },
     async interruptible(work) {
       const own = { scope: new CancellationScope(), interrupted: paused };

@@ -1,15 +1,23 @@
 /** A run that goes on in one execution of its workflow after another, on a real Temporal server that asks for it early. */
-import { WorkflowFailedError } from '@temporalio/client';
+import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
 import { isCancellation } from '@temporalio/workflow';
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { WebhookCall } from '../../activities/call-webhook.ts';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
+import type { RunResult } from '../../contract/progress.ts';
+import { cpuQueue } from '../../contract/queues.ts';
 import { searchAttributes } from '../../contract/search-attributes.ts';
 import type { RunRecord, TrainStepsInput } from '../../contract/stages.ts';
 import { runsOf } from '../../cli/runs.ts';
-import { pauseUpdate, resumeUpdate, setLearningRateUpdate } from '../../workflows/messages.ts';
+import {
+  extendEpochsUpdate,
+  pauseUpdate,
+  resumeUpdate,
+  setLearningRateUpdate,
+} from '../../workflows/messages.ts';
 import { openTrainingRig } from '../support/training-rig.ts';
 import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
@@ -132,6 +140,27 @@ test('pauses and rates are taken in any of its executions, and hold in the next'
   const { fromStep } = timelines.get(27)!.find(({ learningRate }) => learningRate === 0.05)!;
   assert.ok(fromStep === 21 || fromStep === 24, `${fromStep}`);
   assert.deepEqual(timelines.get(36)!.at(-1)!.learningRate, 0.05);
+});
+
+test('what the next execution is told before all else is taken as by the one before', async () => {
+  const trainSteps: Activities['trainSteps'] = async (input) => segmentTo(input);
+  const { histories } = await harness.run({ trainSteps }, long);
+  const goesOn = histories[0]!.events!.at(-1)!.workflowExecutionContinuedAsNewEventAttributes!;
+  const args = goesOn.input!.payloads!.map(
+    ({ data }) => JSON.parse(new TextDecoder().decode(data!)) as unknown,
+  );
+  await harness.run({ trainSteps }, long, async () => {
+    const startWorkflowOperation = new WithStartWorkflowOperation('trainingPipeline', {
+      ...{ workflowId: randomUUID(), taskQueue: cpuQueue, args },
+      workflowIdConflictPolicy: 'FAIL',
+    });
+    await harness.client.workflow.executeUpdateWithStart(extendEpochsUpdate, {
+      ...{ startWorkflowOperation, args: [{ epochs: epochs + 1 }] },
+    });
+    const handle = await startWorkflowOperation.workflowHandle();
+    const { steps } = (await handle.result()) as RunResult;
+    assert.equal(steps, 3 * (epochs + 1));
+  });
 });
 
 test('what a trainer was at work is counted over all its executions', async () => {
