@@ -3,7 +3,7 @@ import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow'
 import { checkpointManifestKey } from '../contract/keys.ts';
 import type { AskedState, Segment } from '../contract/stages.ts';
 import { checkpointNowUpdate, validateNowUpdate } from './messages.ts';
-import { refuseIf, tooLate } from './steering.ts';
+import { refuseIf } from './steering.ts';
 import type { Steering } from './steering.ts';
 
 export interface Requests {
@@ -11,8 +11,6 @@ export interface Requests {
   take(): AskedState | undefined;
   /** The segment has come to its end: those are answered that it was asked for. */
   answer(segment: Segment): void;
-  /** Nothing is trained any more. */
-  close(): void;
 }
 
 interface Request {
@@ -24,15 +22,20 @@ interface Request {
 export function openRequests(steering: Steering): Requests {
   let waiting: readonly Request[] = [];
   let served: readonly Request[] = [];
-  let over = false;
   const ask = async (validation: boolean): Promise<Segment> => {
     const request: Request = { validation };
     waiting = [...waiting, request];
     // One that comes while another is served is served next.
     if (waiting.length === 1) steering.interrupt();
-    await condition(() => request.answer !== undefined || over);
-    if (!request.answer) throw ApplicationFailure.nonRetryable(tooLate, 'InvalidUpdate');
-    return request.answer;
+    // A pause or a failure that comes in between may last: nobody is kept waiting for its end.
+    let why: string | undefined;
+    await condition(() => {
+      why = steering.whyNotNow();
+      return request.answer !== undefined || why !== undefined;
+    });
+    if (request.answer) return request.answer;
+    waiting = waiting.filter((other) => other !== request);
+    throw ApplicationFailure.nonRetryable(why!, 'InvalidUpdate');
   };
   const validator = (): void => {
     const why = steering.whyNotNow();
@@ -63,6 +66,5 @@ export function openRequests(steering: Steering): Requests {
       waiting = waiting.filter((request) => !served.includes(request));
       served = [];
     },
-    close: () => void (over = true),
   };
 }

@@ -134,7 +134,6 @@ export async function train(
     }
   }
   steering.close();
-  requests.close();
   const ended = {
     steps: course.plan.steps,
     stopped: course.stopped,

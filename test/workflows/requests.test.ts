@@ -115,3 +115,31 @@ test('nothing is asked of a run that is paused, or has not begun to train', asyn
     await handle.executeUpdate(resumeUpdate);
   });
 });
+
+test('one who waits for the state when the run is paused is told so, not kept waiting', async () => {
+  const asked: TrainStepsInput[] = [];
+  const { trainSteps, trainsTo6 } = stoppedAt4([]);
+  let saves = true;
+  const { result } = await harness.run(
+    {
+      async trainSteps(input) {
+        asked.push(input);
+        if (input.asked) await until(() => !saves);
+        return trainSteps(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await trainsTo6();
+      const stored = handle.executeUpdate(checkpointNowUpdate);
+      await until(() => asked.at(-1)!.asked !== undefined);
+      const paused = handle.executeUpdate(pauseUpdate);
+      await refused(stored, /the run is paused: its state is stored already/);
+      saves = false;
+      await paused;
+      await handle.executeUpdate(resumeUpdate);
+    },
+  );
+  assert.equal(asked.filter((input) => input.asked).length, 1);
+  assert.equal(result.steps, 12);
+});
