@@ -153,11 +153,16 @@ export function openSteering(
     validator(asked: unknown) {
       refuseIfOver();
       refuseIf(!stretch, 'training has not begun: start the run with another training.epochs');
-      const planned = epochs ?? stretch!.plan.epochs;
+      const { stepsPerEpoch, epochs: before } = stretch!.plan;
+      const planned = epochs ?? before;
       const more = isRecord(asked) ? asked['epochs'] : undefined;
       refuseIf(
         !(Number.isInteger(more) && (more as number) > planned),
         `${JSON.stringify(asked)}: give { "epochs": .. }, a whole number above the ${planned} that are planned; \`stopAndFinish\` ends training before`,
+      );
+      refuseIf(
+        !Number.isSafeInteger((more as number) * stepsPerEpoch),
+        `${more as number} epochs of ${stepsPerEpoch} steps: give fewer, whose steps can be counted`,
       );
     },
   });

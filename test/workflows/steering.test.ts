@@ -616,6 +616,7 @@ test('`extendEpochs` trains for more, also while the last steps that were planne
       for (const plan of [{ epochs: 4 }, { epochs: 4.5 }, 6, {}]) {
         await refused(extend(plan), /a whole number above the 4 that are planned/);
       }
+      await refused(extend({ epochs: 1e300 }), /1e\+300 epochs of 3 steps: give fewer/);
       await extend({ epochs: 5 });
       await refused(extend({ epochs: 5 }), /above the 5 that are planned/);
       holds = false;
