@@ -84,6 +84,7 @@ export async function train(
     const isQuiet = (): boolean =>
       epochs.isIdle &&
       !setbacks.areUnderWay &&
+      !segments.mayBeFurther &&
       steering.isQuiet &&
       !CancellationScope.current().consideredCancelled;
     if (!isHistoryLong()) return;

@@ -1,4 +1,5 @@
 /** A run that goes on in one execution of its workflow after another, on a real Temporal server that asks for it early. */
+import { Context } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
 import { isCancellation } from '@temporalio/workflow';
 import assert from 'node:assert/strict';
@@ -202,6 +203,40 @@ test('it does not go on in another one while an epoch’s shards are on their wa
   assert.ok(histories.length >= 3);
   assert.equal(made.size, epochs);
   assert.ok(result.resumes >= epochs / 3);
+});
+
+test('nor while a state may lie beyond the milestone, where a pause has interrupted the way to the next', async () => {
+  const executions = new Map<number, Set<string>>();
+  let pausesAt = 0;
+  const { histories } = await harness.run(
+    {
+      trainSteps: (input) =>
+        durable(async (step) => {
+          const { toStep } = input;
+          const { runId } = Context.current().info.workflowExecution!;
+          const before = executions.get(toStep);
+          executions.set(toStep, new Set(before).add(runId));
+          if (before) return segmentTo(input);
+          pausesAt = toStep;
+          await until(() => {
+            step.report('training');
+            return step.signal.aborted;
+          });
+          throw new Error('stopped');
+        }),
+    },
+    { training: { ...training, epochs } },
+    async ({ workflowId }) => {
+      const latest = harness.client.workflow.getHandle(workflowId);
+      for (let toStep = 3; toStep <= 3 * epochs; toStep += 3) {
+        await until(() => pausesAt === toStep);
+        await latest.executeUpdate(pauseUpdate);
+        await latest.executeUpdate(resumeUpdate);
+      }
+    },
+  );
+  assert.ok(histories.length >= 3);
+  for (const [toStep, { size }] of executions) assert.equal(size, 1, `to step ${toStep}`);
 });
 
 test('one that is cancelled in a later execution ends cancelled', async () => {
