@@ -22,7 +22,7 @@ export function progressMarkdown(progress: RunProgress, execution: Execution): s
   const { stages, training, resumed, paused, held, promotion, lastProblem, result } = progress;
   const lines = ['```', ...stages.map(stageLine), '```'];
   if (paused) lines.push('', '**Paused**: the update `resume` goes on.');
-  if (held) lines.push('', ...heldLines(held));
+  if (held) lines.push('', ...heldLines(held, training));
   if (resumed) lines.push('', ...resumedLines(resumed));
   if (training) lines.push(...trainingLines(training, paused));
   if (training) lines.push(...costLines(training, progress.pricePerHour));
@@ -83,17 +83,27 @@ function promotionLines(promotion: PromotionState): string[] {
   return [...lines, ...promotion.gate.rules.map((rule) => `- ${ruleLine(rule)}`)];
 }
 
-function heldLines({ stage, at, message }: HeldStage): string[] {
+function heldLines(
+  { stage, at, message }: HeldStage,
+  training: TrainingProgress | undefined,
+): string[] {
   return [
     `**Held** since ${clock(at)}: the stage \`${stage}\` has failed.`,
     `> ${message.replaceAll('\n', '\n> ')}`,
     '',
     `Mend what is wrong, then send the update \`retry\` (_More Actions_): the stage is tried again, and what is done stays done.${
-      stage === 'train'
-        ? ' Before that, `setLearningRate` sets another rate; `stopAndFinish` finishes by what was trained.'
-        : ''
+      stage === 'train' ? inHeldTraining(training) : ''
     } _Cancel_ ends the run.`,
   ];
+}
+
+/** What can be told it, besides: of what has not begun nothing is there to finish with, and a stop is the last word. */
+function inHeldTraining(training: TrainingProgress | undefined): string {
+  if (training?.stopped) return '';
+  const otherRate = ' Before that, `setLearningRate` sets another rate';
+  return training
+    ? `${otherRate}; \`stopAndFinish\` finishes by what was trained.`
+    : `${otherRate}.`;
 }
 
 function resumedLines({ run, step, changes }: NonNullable<RunProgress['resumed']>): string[] {

@@ -46,6 +46,19 @@ test('a run that failed says in which stage, why, and what to press', () => {
   assert.match(text, /Once the cause is gone, start a .*\{ "resumeFrom": "pets-1" \}/);
 });
 
+test('a held training says what can be told it: no end before it has begun, and nothing after a stop', () => {
+  const held = { stage: 'train', at, message: 'the loss is NaN' } as const;
+  const textOf = (about: object) =>
+    progressMarkdown(progressAt('train', {}, { held, ...about }), pets);
+  assert.match(
+    textOf({ training }),
+    /another rate; `stopAndFinish` finishes by what was trained\./,
+  );
+  assert.match(textOf({}), /`setLearningRate` sets another rate\. _Cancel_ ends the run/);
+  const stopped = { ...training, stopped: 'early stop' };
+  assert.match(textOf({ training: stopped }), /what is done stays done\. _Cancel_ ends the run/);
+});
+
 test('one whose input was wrong is not to be gone on with, but corrected', () => {
   const failed = { status: 'failed', note: 'the configuration is not valid' } as const;
   const text = progressMarkdown(progressAt('configure', failed), pets);
