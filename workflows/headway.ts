@@ -76,8 +76,10 @@ export function openHeadway(
   let stored = begin.isStored;
   const resumedAt = [...begin.resumedAt];
   const total = { ...begin.total };
+  /** What is said of the plan. */
+  const planned = () => ({ ...course.plan, stopped: course.stopped });
   progress.training((before) => ({
-    ...course.plan,
+    ...planned(),
     step,
     durableStep: last?.step ?? 0,
     resumes: resumedAt.length,
@@ -85,8 +87,6 @@ export function openHeadway(
     ...before,
     validations: course.validations,
   }));
-  /** What is said of the plan. */
-  const planned = () => ({ ...course.plan, stopped: course.stopped });
   return {
     get step() {
       return step;

@@ -97,6 +97,14 @@ test('of a run that was complete nothing is trained again', async () => {
   assert.deepEqual([result.steps, result.bestStep], [12, 3]);
 });
 
+test('nor of one that was stopped and stays so, which says why', async () => {
+  const { timeline } = takeoverAt(6, []);
+  const stopped = [...timeline, { fromStep: 6, stop: 'budget' } as const];
+  const { steps, result, progress } = await goOn(takeoverAt(6, [3, 6], { timeline: stopped }));
+  assert.deepEqual(steps, []);
+  assert.deepEqual([result.steps, progress.training!.stopped], [6, 'budget']);
+});
+
 test("a fork's own hardware and settings hold from the step where it parts", async () => {
   const forkedFrom = { lineage: 'theirs', step: 6 };
   const { asked, steps } = await goOn(takeoverAt(6, [3, 6], { forked: true, forkedFrom }));
