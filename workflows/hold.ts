@@ -1,6 +1,5 @@
 /** `onFailure: hold`: where a stage has failed the run waits for a person, who mends what is wrong and retries, or cancels it. */
 import {
-  ApplicationFailure,
   ContinueAsNew,
   condition,
   isCancellation,
@@ -12,6 +11,7 @@ import type { StageName } from '../contract/progress.ts';
 import { retryUpdate } from './messages.ts';
 import { rootCause } from './progress.ts';
 import type { Advance, Progress } from './progress.ts';
+import { refuseIf } from './refusal.ts';
 
 export interface Hold {
   /** Before this a failure ends the run. Returns what the run goes by: one that a schedule starts fails, since nobody watches it. */
@@ -27,13 +27,11 @@ export function openHold(progress: Progress): Hold {
   let holds = false;
   setHandler(retryUpdate, () => progress.held(undefined), {
     description: 'Try the stage that has failed again, once what was wrong is mended.',
-    validator() {
-      if (progress.isHeld) return;
-      throw ApplicationFailure.nonRetryable(
+    validator: () =>
+      refuseIf(
+        !progress.isHeld,
         'nothing has failed that could be tried again: the run is not held',
-        'InvalidUpdate',
-      );
-    },
+      ),
   });
   const failed: Hold['failed'] = async (stage, failure, letGo) => {
     const isOver = isCancellation(failure) || failure instanceof ContinueAsNew;

@@ -1,9 +1,9 @@
 /** What a user may ask of the state that training has reached: to be stored now, or to be validated. */
-import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
+import { condition, setHandler } from '@temporalio/workflow';
 import { checkpointManifestKey } from '../contract/keys.ts';
 import type { AskedState, Segment } from '../contract/stages.ts';
 import { checkpointNowUpdate, validateNowUpdate } from './messages.ts';
-import { refuseIf } from './steering.ts';
+import { refusal, refuseIf } from './refusal.ts';
 import type { Steering } from './steering.ts';
 
 export interface Requests {
@@ -35,7 +35,7 @@ export function openRequests(steering: Steering): Requests {
     });
     if (request.answer) return request.answer;
     waiting = waiting.filter((other) => other !== request);
-    throw ApplicationFailure.nonRetryable(why!, 'InvalidUpdate');
+    throw refusal(why!);
   };
   const validator = (): void => {
     const why = steering.whyNotNow();

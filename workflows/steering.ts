@@ -1,6 +1,5 @@
 /** What a user may tell a run while it trains: pause and resume it, set its learning rate, extend it, end it where it is. */
 import {
-  ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -17,6 +16,7 @@ import {
   stopAndFinishUpdate,
 } from './messages.ts';
 import type { Progress } from './progress.ts';
+import { refuseIf } from './refusal.ts';
 
 export interface Steering {
   /** Resolves at once, unless the run is paused: then `handBack` is called, and a resumption waited for. */
@@ -83,7 +83,10 @@ export function openSteering(
     underWay.interrupted = true;
     underWay.scope.cancel();
   };
-  const refuseIfOver = (): void => refuseIf(over || isToStop || stretch?.isStopped, tooLate);
+  const refuseIfOver = (): void => {
+    refuseIf(over, tooLate);
+    refuseIf(isToStop || stretch?.isStopped, ending);
+  };
   const setPaused = (value: boolean): void => {
     paused = value;
     progress.paused(value);
@@ -96,7 +99,7 @@ export function openSteering(
       interrupt();
       // Told to go on again before it was idle, it is not going to be.
       await condition(() => idle || !paused);
-      if (over) throw ApplicationFailure.nonRetryable(tooLate, 'InvalidUpdate');
+      refuseIf(over, tooLate);
     },
     {
       description: 'Save the state, free the GPU and wait for `resume`.',
@@ -228,11 +231,10 @@ export function openSteering(
   };
 }
 
-export const tooLate = 'training is over: there is nothing left to pause or to change';
+const tooLate = 'training is over: there is nothing left to pause or to change';
+
+const ending =
+  'training is about to end: its end is decided, and nothing of it can be changed any more';
 
 const onlyPaused =
   'the steps to the last milestone are under way, and no other comes after them: pause the run, set the rate, and resume it';
-
-export function refuseIf(holds: boolean | undefined, problem: string): void {
-  if (holds) throw ApplicationFailure.nonRetryable(problem, 'InvalidUpdate');
-}

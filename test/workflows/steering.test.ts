@@ -591,8 +591,8 @@ test('after a stop nothing more can be asked of training, and before it begins n
       isAsked = true;
       await trainsTo6();
       await handle.executeUpdate(stopAndFinishUpdate);
-      await refused(handle.executeUpdate(stopAndFinishUpdate), /training is over/);
-      await refused(extend(6), /training is over/);
+      await refused(handle.executeUpdate(stopAndFinishUpdate), /training is about to end/);
+      await refused(extend(6), /training is about to end/);
     },
   );
 });
