@@ -38,7 +38,7 @@ export async function durable<T>(body: (step: Step) => Promise<T>): Promise<T> {
       },
     });
   } catch (error) {
-    throw asFailure(error, context.cancellationSignal, context.info.attempt);
+    throw asFailure(error, context.cancellationSignal, context.info.attempt, details);
   } finally {
     clearInterval(timer);
   }
@@ -70,18 +70,26 @@ async function fullDisk(scratch: string, told: string, cause: unknown): Promise<
   );
 }
 
-/** The failure the workflow sees: typed by the error's name, tried again or not by the one table. */
-function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknown {
+/**
+ * The failure the workflow sees: typed by the error's name, tried again or not by the one table.
+ * What the step last reported goes with it, after the error's own details: heartbeats are not kept.
+ */
+function asFailure(
+  error: unknown,
+  signal: AbortSignal,
+  attempt: number,
+  reported: unknown,
+): unknown {
   const cause = error instanceof Error ? error : new Error(String(error));
   const type = failureTypeOf(cause);
   // What was lost by it is more than that it was told to stop.
-  if (signal.aborted && type !== 'StateNotSaved') return asInterruption(signal.reason);
+  if (signal.aborted && type !== 'StateNotSaved') return asInterruption(signal.reason, reported);
   if (error instanceof ApplicationFailure) return error;
   return ApplicationFailure.create({
     type,
     message: messageOf(cause),
     nonRetryable: isToBeMended(type) || !isWorthRetrying(type, attempt),
-    details: 'details' in cause && cause.details !== undefined ? [cause.details] : [],
+    details: detailsOf('details' in cause ? cause.details : undefined, reported),
     cause,
   });
 }
@@ -90,13 +98,21 @@ function asFailure(error: unknown, signal: AbortSignal, attempt: number): unknow
  * Cancelled or timed out: the SDK knows what to make of its own reason. Of a worker that stops it
  * would say that the step did not end in time.
  */
-function asInterruption(reason: unknown): unknown {
-  if (!(reason instanceof CancelledFailure && reason.message === 'WORKER_SHUTDOWN')) return reason;
+function asInterruption(reason: unknown, reported: unknown): unknown {
+  if (!(reason instanceof CancelledFailure)) return reason;
+  const details = detailsOf(undefined, reported);
+  if (reason.message !== 'WORKER_SHUTDOWN') return new CancelledFailure(reason.message, details);
   const type: FailureType = 'WorkerShutdown';
   return ApplicationFailure.create({
     type,
     message: 'the worker was told to stop; another goes on',
+    details,
   });
+}
+
+function detailsOf(own: unknown, reported: unknown): unknown[] {
+  if (reported !== undefined) return [own ?? null, reported];
+  return own === undefined ? [] : [own];
 }
 
 /** The message with those of its causes, so that no reader has to unfold them. */

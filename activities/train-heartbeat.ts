@@ -22,6 +22,8 @@ export interface HeartbeatSource {
   readonly metrics: TrainMetrics;
   /** From one saved state to the next. */
   readonly intervalSeconds: () => number;
+  /** How long the trainer has been held. */
+  readonly trainerSeconds: () => number;
 }
 
 /** Takes the trainer's events and reports them. */
@@ -29,7 +31,7 @@ export function heartbeatOf(
   source: HeartbeatSource,
   clock = (): number => performance.now(),
 ): (event: TrainerEvent) => void {
-  const { step, uploads, input, begin, metrics, intervalSeconds } = source;
+  const { step, uploads, input, begin, metrics, intervalSeconds, trainerSeconds } = source;
   const { run } = input.inputs;
   let alarmed = false;
   let reportedAt = -Infinity;
@@ -39,6 +41,7 @@ export function heartbeatOf(
     learningRate: 0,
     imagesPerSecond: 0,
     durableStep: durableOf(uploads, input, begin, begin.step).step,
+    trainerSeconds: trainerSeconds(),
     phase: 'loading',
   };
   return (event) => {
@@ -59,6 +62,7 @@ export function heartbeatOf(
     beat = {
       ...now,
       durableStep: durable.step,
+      trainerSeconds: trainerSeconds(),
       ...(durable.at !== null && { durableAt: durable.at }),
       ...(alarm !== undefined && { alarm }),
     };

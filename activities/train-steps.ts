@@ -123,7 +123,10 @@ async function trainSegment(
     busySeconds: 0,
   };
   const intervalSeconds = (): number => savingInterval(config.training, trainer, uploads);
-  const heartbeat = heartbeatOf({ step, uploads, input, begin, metrics, intervalSeconds });
+  const trainerSeconds = (): number => secondsSince(startedAt);
+  const heartbeat = heartbeatOf({
+    ...{ step, uploads, input, begin, metrics, intervalSeconds, trainerSeconds },
+  });
   const onSaved = savesOf(services, input, trainer);
   const onEvent = (event: TrainerEvent): void => {
     heartbeat(event);
@@ -186,7 +189,7 @@ async function trainSegment(
     ...total,
     checkpoint: checkpointAt(inputs, timeline, total.step),
     loadedStep: begin.warm ? null : begin.step,
-    trainerSeconds: secondsSince(startedAt),
+    trainerSeconds: trainerSeconds(),
     validation,
     ...(lookedAt && { lookedAt }),
     durableStep: durable.step,

@@ -119,6 +119,8 @@ export interface TrainHeartbeat {
   readonly imagesPerSecond: number;
   readonly durableStep: number;
   readonly durableAt?: number;
+  /** How long a trainer has been held for this segment. */
+  readonly trainerSeconds: number;
   readonly phase: 'loading' | 'computing features' | 'training' | 'saving' | 'validating';
   /** The newest durable checkpoint is older than three intervals. */
   readonly alarm?: string;

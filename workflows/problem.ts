@@ -2,6 +2,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancelledFailure,
   TimeoutFailure,
   isCancellation,
 } from '@temporalio/workflow';
@@ -31,6 +32,17 @@ export function problemOf(failure: unknown): Problem {
     details,
     step: (said as Partial<TrainHeartbeat> | null | undefined)?.step,
   };
+}
+
+/** How long a segment that failed, or was broken off, is known to have held a trainer; 0: it never had one. */
+export function trainerSecondsOf(failure: unknown): number {
+  const cause = failure instanceof ActivityFailure ? failure.cause : undefined;
+  let reported: unknown;
+  if (cause instanceof TimeoutFailure) reported = cause.lastHeartbeatDetails;
+  if (cause instanceof ApplicationFailure || cause instanceof CancelledFailure) {
+    reported = cause.details?.[1];
+  }
+  return (reported as Partial<TrainHeartbeat> | null | undefined)?.trainerSeconds ?? 0;
 }
 
 /** Whether it is a failure of this type: an activity's, or the workflow's own. */

@@ -5,7 +5,7 @@ import type { Segment, TrainStepsInput, TrainingInputs } from '../contract/stage
 import { holding, onWorker, training } from './activities.ts';
 import type { Course } from './course.ts';
 import type { EpochsAhead } from './epochs.ts';
-import { isNotStarted, problemOf } from './problem.ts';
+import { isNotStarted, problemOf, trainerSecondsOf } from './problem.ts';
 import type { Progress } from './progress.ts';
 
 export interface Segments {
@@ -81,13 +81,11 @@ export function openSegments(
         ...(asked && { asked }),
       };
       mayBeFurther ||= from < toStep;
-      const askedAt = Date.now();
       let segment: Segment;
       try {
         segment = await training.trainSteps.executeWithOptions(options, [input]);
       } catch (failure) {
-        // Nobody tells how much of it a trainer had; but for one that was never there.
-        if (!isNotStarted(failure)) trainerSeconds += (Date.now() - askedAt) / 1000;
+        trainerSeconds += trainerSecondsOf(failure);
         throw failure;
       }
       trainerSeconds += segment.trainerSeconds;

@@ -133,3 +133,21 @@ test('a step that is stopped and can not save what it held says that', async () 
 test('a cancelled step is told to the workflow as the SDK does', async () => {
   assert.ok((await endOf('CANCELLED')) instanceof CancelledFailure);
 });
+
+test('what a step last reported goes with its failure, after the details of its own, and with its interruption', async () => {
+  const endAfterReport = async (reason: 'CANCELLED' | 'WORKER_SHUTDOWN' | undefined) => {
+    const environment = new MockActivityEnvironment();
+    const step = environment.run(() =>
+      durable(async ({ report }) => {
+        report({ step: 5 });
+        if (reason) environment.cancel(reason);
+        throw new NightshiftError('ShardsMissing', 'not whole', { details: { epoch: 2 } });
+      }),
+    );
+    const failure: unknown = await step.catch((error: unknown) => error);
+    return (failure as ApplicationFailure | CancelledFailure).details;
+  };
+  assert.deepEqual(await endAfterReport(undefined), [{ epoch: 2 }, { step: 5 }]);
+  assert.deepEqual(await endAfterReport('CANCELLED'), [null, { step: 5 }]);
+  assert.deepEqual(await endAfterReport('WORKER_SHUTDOWN'), [null, { step: 5 }]);
+});

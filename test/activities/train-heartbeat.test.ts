@@ -43,6 +43,7 @@ function beatsAt(ages: number[], newest = onTheWay, everyMs = 1_000): Promise<Tr
       },
       begin: { step: 4, warm: false, loadedStep: 4 },
       intervalSeconds: () => 10,
+      trainerSeconds: () => 60,
     };
     const beat = heartbeatOf(source, () => (now += everyMs));
     for (ageSeconds of ages) beat(trained);
@@ -50,13 +51,14 @@ function beatsAt(ages: number[], newest = onTheWay, everyMs = 1_000): Promise<Tr
   });
 }
 
-test('a beat says the step, the rates and the newest checkpoint', async () => {
+test('a beat says the step, the rates, the newest checkpoint, and how long a trainer was held', async () => {
   assert.deepEqual(await beatsAt([0]), [
     {
       ...step,
       phase: 'training',
       durableStep: 5,
       durableAt: 1_000,
+      trainerSeconds: 60,
     },
   ]);
 });

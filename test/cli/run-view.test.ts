@@ -17,6 +17,7 @@ const heartbeat: TrainHeartbeat = {
   imagesPerSecond: 333.3,
   durableStep: 400,
   durableAt: ten,
+  trainerSeconds: 90,
   phase: 'training',
 };
 const training = (beat: TrainHeartbeat): RunSnapshot => ({

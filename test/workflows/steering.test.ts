@@ -463,6 +463,40 @@ test('a budget is counted while a trainer is at work, and ends training where it
   assert.equal(result.steps, 5);
 });
 
+test('of a segment that fails or is interrupted a budget counts how long it is known to have held a trainer', async () => {
+  const left: unknown[] = [];
+  await run(
+    {
+      trainSteps: (input) =>
+        durable(async (step) => {
+          const segments = left.push(input.enoughAfterSeconds);
+          if (segments === 1) return segmentTo(input, { trainerSeconds: 10 });
+          if (segments > 4) return segmentTo(input);
+          // The last one waits for its turn.
+          const reported = [{ trainerSeconds: 60 }, { trainerSeconds: 30 }, 'waiting'][
+            segments - 2
+          ];
+          step.report(reported);
+          if (segments === 2) throw new NightshiftError('TrainerDied', 'killed');
+          await until(() => {
+            step.report(reported);
+            return step.signal.aborted;
+          });
+          throw new Error('stopped');
+        }),
+    },
+    { training, budget: { hours: 1 } },
+    async (handle) => {
+      for (const segments of [3, 4]) {
+        await until(() => left.length === segments);
+        await handle.executeUpdate(pauseUpdate);
+        await handle.executeUpdate(resumeUpdate);
+      }
+    },
+  );
+  assert.deepEqual(left.slice(0, 5), [3_600, 3_590, 3_530, 3_500, 3_500]);
+});
+
 test('a spent budget ends no training that was thrown back behind a validation, before it is there again', async () => {
   const asked: TrainStepsInput[] = [];
   const { result } = await run(
