@@ -1,4 +1,4 @@
-/** What is stored at each milestone: the run's record; and which checkpoints stay whole. */
+/** What is stored at each milestone, and where a decision is taken: the run's record; and which checkpoints stay whole. */
 import { log, workflowInfo } from '@temporalio/workflow';
 import type { TrainingInputs } from '../contract/stages.ts';
 import { quick } from './activities.ts';

@@ -1,5 +1,5 @@
 /** Training: segment after segment to the last step, whatever breaks on the way; the best state is kept. */
-import { ApplicationFailure, CancellationScope } from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, patched } from '@temporalio/workflow';
 import type { Config } from '../contract/config.ts';
 import { planOf, position } from '../contract/plan.ts';
 import type { TrainingPlan } from '../contract/plan.ts';
@@ -106,9 +106,14 @@ export async function train(
   while (!direction.isReached) {
     await orHandBack(segments, headway.step, goOnInNextIfLong);
     await steering.untilGoing(() => segments.handBack(headway.step));
+    const decidedBefore = course.timeline;
     const { step, toStep } = direction.next();
     const { steps: lastStep } = course.plan;
     try {
+      // The run may be ended before the next milestone: who goes on from it is to know them.
+      if (course.timeline !== decidedBefore && patched('keep-decisions')) {
+        await milestones.keep(course, step, headway.carried.durableStep);
+      }
       const asked = requests.take();
       const enoughAfterSeconds = asked ? 0 : direction.secondsLeft;
       const segment = await steering.interruptible(() =>

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
-import type { Segment, TrainStepsInput } from '../../contract/stages.ts';
+import type { RunRecord, Segment, TrainStepsInput } from '../../contract/stages.ts';
 import {
   extendEpochsUpdate,
   pauseUpdate,
@@ -386,6 +386,32 @@ test('a learning rate that would come after the last milestone is refused, but n
     },
   );
   assert.deepEqual(timelines[1]!.at(-1), { fromStep: 9, learningRate: 0.05 });
+});
+
+test('what a user has set is in the run’s record before it is trained by', async () => {
+  const records: RunRecord[] = [];
+  const isRecorded = () =>
+    records.some(({ timeline }) => timeline.some(({ learningRate }) => learningRate === 0.05));
+  let [trainsTo6, isSet] = [false, false];
+  await run(
+    {
+      keepMilestone: async ({ record }) => void records.push(record),
+      async trainSteps(input) {
+        trainsTo6 = input.toStep === 6;
+        if (trainsTo6) await until(() => isSet);
+        if (input.toStep === 9) await until(isRecorded);
+        return segmentTo(input);
+      },
+    },
+    { training },
+    async (handle) => {
+      await until(() => trainsTo6);
+      await handle.executeUpdate(setLearningRateUpdate, { args: [0.05] });
+      isSet = true;
+    },
+  );
+  const { step, timeline } = records.find((record) => record.timeline.length === 2)!;
+  assert.deepEqual([step, timeline[1]], [6, { fromStep: 6, learningRate: 0.05 }]);
 });
 
 test('a plateau lowers the rate by a decision at the step that was validated', async () => {
