@@ -1,4 +1,5 @@
 /** Where training goes next, and where it ends: by the plan, by what the run is told, by its budget. */
+import { patched } from '@temporalio/workflow';
 import { budgetSeconds } from '../contract/budget.ts';
 import type { Config } from '../contract/config.ts';
 import { isValidated, nextMilestone } from '../contract/plan.ts';
@@ -46,22 +47,29 @@ export function openDirection(
     headway.step > 0 &&
     isValidated(course.plan, headway.step) &&
     !course.validations.some(({ step }) => step === headway.step);
+  const decide = (step: number): void => {
+    const { learningRate, epochs } = steering.take();
+    const why = whyToStop();
+    if (why && isEnough(step)) course.stop(step, why);
+    else if (epochs !== undefined && !course.stopped) course.setEpochs(step, epochs);
+    if (learningRate !== undefined) course.setLearningRate(step, learningRate);
+    if (epochs !== undefined || course.stopped) headway.planChanged();
+  };
+  /** The next segment only finds out how far an interrupted one has come. */
+  let isToFind = false;
   return {
     next() {
       const { step } = headway;
-      const { learningRate, epochs } = steering.take();
-      const why = whyToStop();
-      if (why && isEnough(step)) course.stop(step, why);
-      else if (epochs !== undefined && !course.stopped) course.setEpochs(step, epochs);
-      if (learningRate !== undefined) course.setLearningRate(step, learningRate);
-      if (epochs !== undefined || course.stopped) headway.planChanged();
+      // Decided here, what was trained beyond would lie on the run's way no more.
+      isToFind = steering.isSet && segments.mayBeFurther && patched('find-before-deciding');
+      if (!isToFind) decide(step);
       const { plan, stopped } = course;
       const toStep = isUnvalidated() || step === plan.steps ? step : nextMilestone(plan, step);
       steering.goesOn({ plan, isLast: toStep === plan.steps, isStopped: stopped !== undefined });
       return { step, toStep };
     },
     get secondsLeft() {
-      return secondsLeft();
+      return isToFind ? 0 : secondsLeft();
     },
     get isReached() {
       const { step, last, isStored } = headway;

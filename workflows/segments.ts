@@ -13,6 +13,8 @@ export interface Segments {
   advance(reachedStep: number, toStep: number, wish?: SegmentWish): Promise<Segment>;
   /** A segment that has not come to its end may have left a state beyond the last one that has. */
   readonly mayBeFurther: boolean;
+  /** Such a state is not wanted. */
+  leaveFurther(): void;
   /** Saves what the worker holds, frees its GPU, and says what is stored by then; one that is gone has nothing to give. */
   handBack(step: number): Promise<void>;
   /** Whether a worker holds the state, as far as anybody knows. */
@@ -96,6 +98,7 @@ export function openSegments(
     get mayBeFurther() {
       return mayBeFurther;
     },
+    leaveFurther: () => void (mayBeFurther = false),
     async handBack(step) {
       if (workerQueue === undefined) return;
       const options = { summary: `step ${step}, saved and handed back`, ...onWorker(workerQueue) };

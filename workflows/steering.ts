@@ -29,6 +29,8 @@ export interface Steering {
   interrupt(): void;
   /** Why nothing can be asked of the state that training has reached. */
   whyNotNow(): string | undefined;
+  /** Something was set and not taken yet. */
+  readonly isSet: boolean;
   /** What was set since this was last asked. */
   take(): Settings;
   /** An extension was asked for and not taken yet. */
@@ -210,6 +212,9 @@ export function openSteering(
       if (!stretch) return 'training has not begun';
       if (paused) return 'the run is paused: its state is stored already; resume it first';
       return progress.isHeld ? 'the run is held after a failure: retry it first' : undefined;
+    },
+    get isSet() {
+      return learningRate !== undefined || epochs !== undefined;
     },
     take() {
       const taken = { learningRate, epochs };

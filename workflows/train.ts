@@ -17,6 +17,7 @@ import type { CarriedHeadway } from './headway.ts';
 import type { Hold } from './hold.ts';
 import type { Milestones } from './milestones.ts';
 import { isHistoryLong } from './next-execution.ts';
+import { isOfType } from './problem.ts';
 import type { Progress } from './progress.ts';
 import type { Requests } from './requests.ts';
 import { openSegments, orHandBack } from './segments.ts';
@@ -136,6 +137,8 @@ export async function train(
       } catch (fatal) {
         await hold.failed('train', fatal, () => segments.handBack(reached));
         setbacks.countAnew();
+        // What was trained on the way there may be the cause of it.
+        if (isOfType(fatal, 'Diverged')) segments.leaveFurther();
       }
     }
   }

@@ -363,16 +363,19 @@ test('a learning rate that is set holds from the next milestone on, also on anot
   ]);
 });
 
-test('a learning rate that would come after the last milestone is refused, but not in a pause', async () => {
+test('a learning rate that would come after the last milestone is refused, but in a pause holds from there', async () => {
+  const start = { fromStep: 0, numerics };
   const timelines: TrainStepsInput['timeline'][] = [];
   await run(
     {
-      trainSteps: (input) => {
-        if (input.toStep < 12) return Promise.resolve(segmentTo(input));
+      async trainSteps(input) {
+        if (input.toStep < 12) return segmentTo(input);
         timelines.push(input.timeline);
-        return timelines.length === 1
-          ? segmentUntilStopped(() => undefined)
-          : Promise.resolve(segmentTo(input));
+        if (timelines.length === 1) return segmentUntilStopped(() => undefined);
+        // Where the pause has interrupted it.
+        return input.enoughAfterSeconds === 0
+          ? segmentTo({ ...input, toStep: 10 }, { validation: null })
+          : segmentTo(input);
       },
     },
     { training },
@@ -385,7 +388,10 @@ test('a learning rate that would come after the last milestone is refused, but n
       await handle.executeUpdate(resumeUpdate);
     },
   );
-  assert.deepEqual(timelines[1]!.at(-1), { fromStep: 9, learningRate: 0.05 });
+  assert.deepEqual(
+    timelines.map((timeline) => timeline.at(-1)),
+    [start, start, { fromStep: 10, learningRate: 0.05 }],
+  );
 });
 
 test('what a user has set is in the run’s record before it is trained by', async () => {
