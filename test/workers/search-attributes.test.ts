@@ -1,4 +1,4 @@
-import { NativeConnection } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import proto from '@temporalio/proto';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,6 +6,9 @@ import { createSearchAttributes } from '../../workers/search-attributes.ts';
 import { startTestTemporal } from '../support/servers.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
+
+const warnings: string[] = [];
+Runtime.install({ logger: new DefaultLogger('WARN', ({ message }) => void warnings.push(message)) });
 
 test('search attributes are made once, by whichever of several workers is first', async (t) => {
   const temporal = await startTestTemporal();
@@ -38,6 +41,17 @@ test('a worker that may not make them says the commands that do', async () => {
   await assert.rejects(
     createSearchAttributes(refusing, 'ml'),
     /^Error: namespace ml: .*can't be made here \(Request unauthorized\.\).*\ntemporal operator search-attribute create --namespace ml --name NightshiftStage --type Keyword\n/,
+  );
+});
+
+test('a worker that may not even list them goes on, and says the commands that make them', async () => {
+  const denied = { code: 7, details: 'Request unauthorized.', metadata: {} };
+  const listSearchAttributes = () => Promise.reject(Object.assign(new Error('denied'), denied));
+  const refusing = { operatorService: { listSearchAttributes } } as unknown as NativeConnection;
+  await createSearchAttributes(refusing, 'ml');
+  assert.match(
+    warnings.at(-1)!,
+    /^namespace ml: this worker may not see .*\ntemporal operator search-attribute create --namespace ml --name NightshiftStage --type Keyword\n/,
   );
 });
 
