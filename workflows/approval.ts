@@ -11,16 +11,19 @@ export interface Word {
 }
 
 export interface Approval {
+  /** What a person has said, and stands by: also where the stage fails afterwards and is tried again. */
+  readonly word: Word | undefined;
   /** Without a word until the deadline, in epoch milliseconds, that is a rejection. */
   wait(deadline: number): Promise<Word>;
 }
 
 /** Starts taking the updates. */
 export function openApproval(): Approval {
-  let waits = false;
+  /** The deadline of whoever waits. */
+  let until: number | undefined;
   let word: Word | undefined;
   const validator = (decision: unknown): void => {
-    if (!waits) throw refusal('no promotion awaits approval');
+    if (until === undefined) throw refusal('no promotion awaits approval');
     const { error } = decisionSchema.safeParse(decision ?? {});
     const lines = error?.issues.flatMap((issue) =>
       problemLines(issue, decision, 'give { "by": .., "why": .. }'),
@@ -30,7 +33,7 @@ export function openApproval(): Approval {
   const take =
     (approved: boolean) =>
     (decision: PromotionDecision): void => {
-      waits = false;
+      until = undefined;
       word = { approved, decision: decisionSchema.parse(decision) };
     };
   setHandler(approvePromotionUpdate, take(true), {
@@ -42,10 +45,14 @@ export function openApproval(): Approval {
     validator,
   });
   return {
+    get word() {
+      return word;
+    },
     async wait(deadline) {
-      waits = true;
+      until = deadline;
       await condition(() => word !== undefined, deadline - Date.now());
-      waits = false;
+      // A stage that was tried again waits until a later one.
+      if (until === deadline) until = undefined;
       return word ?? { approved: false, decision: nobody };
     },
   };

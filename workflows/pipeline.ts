@@ -8,6 +8,7 @@ import type { Takeover, TrainingInputs } from '../contract/stages.ts';
 import type { Numerics } from '../contract/timeline.ts';
 import { weightsNote } from '../contract/weights.ts';
 import { data, model as onGpu, quick } from './activities.ts';
+import { openApproval } from './approval.ts';
 import { ingest, ingestNotes, remakeData, shards, split } from './dataset.ts';
 import { explainingFailure } from './failure.ts';
 import { openHold } from './hold.ts';
@@ -101,6 +102,7 @@ async function runStages(
     return report();
   });
   const { promotion: gate } = inputs.config;
+  const words = gate?.approval && openApproval();
   const promotion =
     gate &&
     (await hold.stage('promote', async () => {
@@ -117,7 +119,7 @@ async function runStages(
         return predictions;
       };
       const state = await promote(gate, {
-        ...{ inputs, predictions, remake: remakeAll, tell },
+        ...{ inputs, predictions, remake: remakeAll, words, tell },
         bestAccuracy: () => training.trained.best.accuracy,
       });
       await tell(state);

@@ -7,8 +7,7 @@ import type { Gate } from '../contract/gate.ts';
 import type { PromotionState } from '../contract/promotion.ts';
 import type { BaseShards, Predictions, TrainingInputs } from '../contract/stages.ts';
 import { data, model as onGpu, quick } from './activities.ts';
-import { openApproval } from './approval.ts';
-import type { Word } from './approval.ts';
+import type { Approval } from './approval.ts';
 import { onceMended } from './once-mended.ts';
 import { makeParts, open } from './prepare.ts';
 import type { Trust } from './prepare.ts';
@@ -22,6 +21,8 @@ interface Candidate {
   readonly bestAccuracy: () => number;
   /** Makes anew what is damaged of the data and of the predictions, whose digest it returns. */
   readonly remake: () => Promise<string>;
+  /** A person's word, where the model needs one. */
+  readonly words: Approval | undefined;
   /** Tells of a state that a person should look at. */
   readonly tell: (state: PromotionState) => Promise<void>;
 }
@@ -29,12 +30,11 @@ interface Candidate {
 /** Again, beside the new champion, when a rival has been faster. */
 export async function promote(
   { model, approval, ...limits }: PromotionConfig,
-  { inputs, predictions, bestAccuracy, remake, tell }: Candidate,
+  { inputs, predictions, bestAccuracy, remake, words, tell }: Candidate,
 ): Promise<PromotionState> {
   const { workflowId, runId: request } = workflowInfo();
-  const words = approval && openApproval();
   let candidate = predictions;
-  let word: Word | undefined;
+  let word = words?.word;
   for (;;) {
     const champion = await quick.findChampion(model);
     const { minAccuracy, margin, level, classFloor } = limits;
@@ -60,7 +60,7 @@ export async function promote(
       champion: champion && { generation: champion.generation, workflowId: champion.workflowId },
     };
     if (!gate.passed) return { ...judged, status: 'refused' };
-    if (words && !word) {
+    if (approval && words && !word) {
       const deadline = Date.now() + approval.deadlineHours * 3_600_000;
       // Who reads of it may decide at once, before the report is there.
       const waits = tell({ ...judged, status: 'awaiting approval', deadline });

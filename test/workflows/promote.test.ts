@@ -17,6 +17,7 @@ import {
   approvePromotionUpdate,
   progressQuery,
   rejectPromotionUpdate,
+  retryUpdate,
 } from '../../workflows/messages.ts';
 import { metrics } from '../support/finished-run.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
@@ -82,6 +83,7 @@ const withApproval = (deadlineHours: number) => ({
 
 const statusOf = async (handle: WorkflowHandle): Promise<PromotionState['status'] | undefined> =>
   (await handle.query<RunProgress>(progressQuery)).promotion?.status;
+const ada: [{ by: string; why: string }] = [{ by: 'ada', why: 'looks right' }];
 const awaits = (handle: WorkflowHandle): Promise<void> =>
   until(async () => (await statusOf(handle)) === 'awaiting approval');
 
@@ -217,8 +219,7 @@ test('a model that awaits approval is promoted once a person says so, in their n
     assert.deepEqual(asked, []);
     // There is a report to decide by.
     await until(() => reported.at(-1)?.status === 'awaiting approval');
-    const args: [{ by: string; why: string }] = [{ by: 'ada', why: 'looks right' }];
-    await handle.executeUpdate(approvePromotionUpdate, { args });
+    await handle.executeUpdate(approvePromotionUpdate, { args: ada });
   });
   assert.deepEqual([asked[0]!.by, asked[0]!.why], ['ada', 'looks right']);
   assert.deepEqual([result.promotion?.status, result.promotion?.decision?.by], ['promoted', 'ada']);
@@ -233,6 +234,49 @@ test('a rejected model is not promoted, and it is said by whom and why', async (
   assert.deepEqual(asked, []);
   assert.deepEqual(result.promotion?.decision, { by: 'ada', why: 'blurred' });
   assert.equal(result.promotion?.status, 'rejected');
+});
+
+const isHeld = (handle: WorkflowHandle): Promise<void> =>
+  until(async () => (await handle.query<RunProgress>(progressQuery)).held !== undefined);
+/** A failure that holds the run. */
+const refusing = (): Promise<never> =>
+  durable(() => Promise.reject(new NightshiftError('StorageAccess', 'the store refuses')));
+
+test('what a person has approved is not asked for again when the promotion itself fails', async () => {
+  const { activities, reported } = registry(true);
+  let tries = 0;
+  const promoteCandidate: Activities['promoteCandidate'] = (request) =>
+    tries++ === 0 ? refusing() : activities.promoteCandidate!(request);
+  const { result } = await harness.run(
+    { ...activities, promoteCandidate },
+    { ...withApproval(1), onFailure: 'hold' },
+    async (handle) => {
+      await awaits(handle);
+      await handle.executeUpdate(approvePromotionUpdate, { args: ada });
+      await isHeld(handle);
+      await handle.executeUpdate(retryUpdate);
+    },
+  );
+  assert.deepEqual([result.promotion?.status, result.promotion?.decision?.by], ['promoted', 'ada']);
+  assert.equal(reported.filter((state) => state?.status === 'awaiting approval').length, 1);
+});
+
+test('an approval counts that comes while a run is held whose report can not be written', async () => {
+  const { activities } = registry(true);
+  const writeReport: Activities['writeReport'] = (request) =>
+    request.promotion?.status === 'awaiting approval'
+      ? refusing()
+      : activities.writeReport!(request);
+  const { result } = await harness.run(
+    { ...activities, writeReport },
+    { ...withApproval(1), onFailure: 'hold' },
+    async (handle) => {
+      await isHeld(handle);
+      await handle.executeUpdate(approvePromotionUpdate, { args: ada });
+      await handle.executeUpdate(retryUpdate);
+    },
+  );
+  assert.deepEqual([result.promotion?.status, result.promotion?.decision?.by], ['promoted', 'ada']);
 });
 
 test('without a word until the deadline a model is rejected, and it is said so', async () => {
