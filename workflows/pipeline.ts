@@ -123,8 +123,11 @@ async function runStages(
         bestAccuracy: () => training.trained.best.accuracy,
       });
       await tell(state);
-      const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
-      await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
+      // What a person has cut short is to be trained to its end another night.
+      if (training.trained.stopped !== 'asked') {
+        const night = { model: gate.model, dataset: inputs.dataset, config: inputs.config };
+        await quick.noteConsidered({ ...night, run, workflowId, at: Date.now() });
+      }
       return state;
     }));
   await endSweep();

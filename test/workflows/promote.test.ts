@@ -18,10 +18,11 @@ import {
   progressQuery,
   rejectPromotionUpdate,
   retryUpdate,
+  stopAndFinishUpdate,
 } from '../../workflows/messages.ts';
 import { metrics } from '../support/finished-run.ts';
 import { numerics, trainingInputs } from '../support/training-inputs.ts';
-import { fakeActivities } from './fake-activities.ts';
+import { fakeActivities, segmentTo } from './fake-activities.ts';
 import type { Activities } from './fake-activities.ts';
 import { openHarness, training, until } from './harness.ts';
 import type { Harness } from './harness.ts';
@@ -351,4 +352,28 @@ test('what was judged is noted, whatever the gate said; what failed is not', asy
   const failing = harness.run({ noteConsidered, trainSteps }, { training, promotion });
   await assert.rejects(failing);
   assert.equal(noted.length, 2);
+});
+
+test('what a person has stopped is not noted: the next night trains it to its end', async () => {
+  const noted: string[] = [];
+  let isStopped = false;
+  const { result } = await harness.run(
+    {
+      ...registry(true).activities,
+      noteConsidered: async ({ model }) => void noted.push(model),
+      async trainSteps(input) {
+        await until(() => input.toStep === 3 || isStopped);
+        return segmentTo(input);
+      },
+    },
+    { training, promotion },
+    async (handle) => {
+      const step = async () => (await handle.query<RunProgress>(progressQuery)).training?.step;
+      await until(async () => (await step()) === 3);
+      await handle.executeUpdate(stopAndFinishUpdate);
+      isStopped = true;
+    },
+  );
+  assert.equal(result.promotion?.status, 'promoted');
+  assert.deepEqual(noted, []);
 });
