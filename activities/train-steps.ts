@@ -171,8 +171,11 @@ async function trainSegment(
     step.signal.throwIfAborted();
   }
   const validatingAt = performance.now();
+  /** Where a validation has ended training only its state is wanted. */
+  const isKnown =
+    input.reachedStep === toStep && input.validations.some((one) => one.step === toStep);
   const validation =
-    total.step === toStep && isValidated(plan, total.step)
+    !isKnown && total.step === toStep && isValidated(plan, total.step)
       ? await validate(services, input, step, trainer, toStep, heartbeat)
       : null;
   if (validation) await keepIfBest(services, input, trainer, validation);

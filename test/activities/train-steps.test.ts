@@ -187,6 +187,13 @@ test('where a stopped training ends its state is validated, and stored', async (
   assert.ok(await isStored(7));
 });
 
+test('where a validation has ended training the state is stored, and not validated again', async () => {
+  const { validation } = await segment(0, 10);
+  const timeline: Decision[] = [...fromStart, { fromStep: 10, stop: 'target' }];
+  const last = await segment(10, 10, { timeline, validations: [validation!] });
+  assert.deepEqual([last.validation, last.durableStep], [null, 10]);
+});
+
 /** The store writes nothing until what this gives is called. */
 function holdWrites(): () => void {
   let release = (): void => undefined;
