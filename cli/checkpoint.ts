@@ -4,7 +4,7 @@ import type { Cli, ExitCode } from './cli.ts';
 import { connect } from './connect.ts';
 import type { Servers } from './connect.ts';
 import { newestRun } from './newest-run.ts';
-import { count, percent } from './view/format.ts';
+import { count, lossText, percent } from './view/format.ts';
 
 /** `id`: which run; without it, the newest that goes on. */
 export async function askForState(
@@ -34,7 +34,7 @@ async function checkpoint({ runs }: Servers, run: string) {
 
 async function validate({ runs }: Servers, run: string) {
   const { step, loss, accuracy, top5 } = await runs.validateNow(run);
-  const found = `accuracy ${percent(accuracy)}, top-5 ${percent(top5)}, loss ${loss.toFixed(3)}`;
+  const found = `accuracy ${percent(accuracy)}, top-5 ${percent(top5)}, loss ${lossText(loss)}`;
   const sentence = `Run ${run}: validation of the state after step ${count(step)}: ${found}.`;
   return { step, loss, accuracy, top5, sentence };
 }

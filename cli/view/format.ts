@@ -26,6 +26,10 @@ export function dayAndTime(at: number): string {
 /** A share of 1: `41.2 %`. */
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** A loss: `1.355`. Of one that is not finite Temporal's JSON has made null. */
+export const lossText = (loss: number): string =>
+  Number.isFinite(loss) ? loss.toFixed(3) : 'no number';
+
 /** The first digits of a digest: enough to name a version by. */
 export const shortDigest = (digest: string): string => digest.slice(0, 12);
 

@@ -6,7 +6,7 @@ import type { RunResult } from '../../contract/progress.ts';
 import { promotionSentence } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
 import type { Outcome } from '../runs.ts';
-import { count, percent } from './format.ts';
+import { count, lossText, percent } from './format.ts';
 
 /** Where what the run made can be found. */
 export interface Place {
@@ -50,7 +50,7 @@ function resultLines(result: RunResult, place: Place, colors: Colors): string[] 
     : colors.red(`, but it is ${example.label}`);
   const [firstPredictions = '', ...more] = predictionsKeys;
   return [
-    `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${result.testLoss.toFixed(3)}).`,
+    `${accuracy} on ${count(result.testSamples)} images (top-5 ${percent(result.testTop5)}, loss ${lossText(result.testLoss)}).`,
     `Best model: after step ${count(result.bestStep)} of ${count(result.steps)}, validation accuracy ${percent(result.validationAccuracy)}${resumes > 0 ? `; resumed ${resumes === 1 ? 'once' : `${resumes} times`}` : ''}.`,
     ...(missed === undefined
       ? []

@@ -2,7 +2,7 @@
 import type { StageProgress, TrainingProgress, Validation } from '../../contract/progress.ts';
 import { promotionSentence } from '../../contract/promotion.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
-import { clock, count, duration, percent } from './format.ts';
+import { clock, count, duration, lossText, percent } from './format.ts';
 import { downloadSentence, heldLines, pausedSentence, trainingSentence } from './run-view.ts';
 import { downloadNow, takeoverSentence, trainingNow, troubleNow } from './snapshot.ts';
 import type { RunSnapshot } from './snapshot.ts';
@@ -105,7 +105,7 @@ function stageSentence({ name, status, startedAt, endedAt, note }: StageProgress
 }
 
 function validationSentence({ step, accuracy, top5, loss }: Validation, isBest: boolean): string {
-  return `validation at step ${count(step)}: accuracy ${percent(accuracy)}, top-5 ${percent(top5)}, loss ${loss.toFixed(3)}${isBest ? ', the best so far' : ''}`;
+  return `validation at step ${count(step)}: accuracy ${percent(accuracy)}, top-5 ${percent(top5)}, loss ${lossText(loss)}${isBest ? ', the best so far' : ''}`;
 }
 
 /** Where the running stage is, when it is one that takes its time. */

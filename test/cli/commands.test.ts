@@ -181,6 +181,17 @@ test('checkpoint says which state is stored and where, validate what it is worth
   assert.deepEqual(JSON.parse(out.lines()[2]!), { run: 'a', step: 1_400, key });
 });
 
+test('validate says of a loss that is no number that it is none', async (t) => {
+  const { cli, out } = await openClone(t);
+  const validation = { step: 6, epoch: 1, loss: NaN, accuracy: 0.1, top5: 0.5 };
+  const asTold = JSON.parse(JSON.stringify(validation)) as typeof validation;
+  const runs = fakeRuns({ progress: progressAt('train'), historyLength: 1 });
+  runs.validateNow = () => Promise.resolve(asTold);
+  const open = () => Promise.resolve(fakeStack(cli.root, runs));
+  await askForState(cli, 'validate', 'a', {}, open);
+  assert.match(out.text(), /after step 6: accuracy 10\.0 %, top-5 50\.0 %, loss no number\.$/m);
+});
+
 test('list --json prints the runs as one array', async (t) => {
   const { cli, out } = await openClone(t);
   const runs = fakeRuns({ progress: progressAt('split'), historyLength: 1 });
