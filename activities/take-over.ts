@@ -61,15 +61,18 @@ export async function takeOver(
     record.validations.filter((one) => origin && one.step <= reached),
     { signal },
   );
+  // Who goes back behind the step that a rule was changed at takes it from there on.
+  const inherited = (from: number | undefined): number | undefined =>
+    from === undefined ? undefined : Math.min(from, reached);
   // A rule that changed decides nothing of what has been.
   const plateauFrom =
     digestOf(inputs.config.training.plateau ?? null) === digestOf(config.training.plateau ?? null)
-      ? inputs.plateauFrom
+      ? inherited(inputs.plateauFrom)
       : reached;
   const earlyStopFrom =
     isChanged(/^training\.earlyStop\b/) || (goesOn && !timeline.every(isNoStop))
       ? reached
-      : inputs.earlyStopFrom;
+      : inherited(inputs.earlyStopFrom);
   // What was validated beyond the state, and whose weights are lost, is so again: it may be the best.
   const lost = validations.find((one) => one.step > origin!.step && one.checkpoint === null);
   return {

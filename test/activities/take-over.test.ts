@@ -227,6 +227,16 @@ test('a plateau that is another decides from there on, and for whoever goes on w
   assert.equal((await resolve({ resumeFrom: 'nightly' })).takeover?.plateauFrom, 15);
 });
 
+test('from a step before a rule was changed the changed one decides from that step on', async () => {
+  const changedAt20 = { ...inputs, plateauFrom: 20, earlyStopFrom: 20 };
+  await writeRunRecord(store, {
+    ...{ run: inputs.run, workflowId: 'nightly', execution: { id: 'b', at: 2, revision: 0 } },
+    ...{ preset: 'quickstart', inputs: changedAt20, timeline, validations, step: 30 },
+  });
+  const { takeover } = await resolve({ resumeFrom: { run: 'nightly', step: 10 } });
+  assert.deepEqual([takeover?.plateauFrom, takeover?.earlyStopFrom], [10, 10]);
+});
+
 test('a validated state whose weights were let go of is no best state any more', async () => {
   await pruneCheckpoints(store, inputs, timeline, { newest: 1, steps: [] });
   const { takeover } = await resolve({ resumeFrom: 'nightly' });
