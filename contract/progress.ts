@@ -100,7 +100,7 @@ export interface RunProgress {
   };
   /** A user has stopped it. While its segment hands back it still holds a GPU; then its state is durable. */
   readonly paused?: boolean;
-  /** `onFailure: hold`: it waits for a person. Nothing of it is on a GPU. */
+  /** `onFailure: hold`: it waits for a person, and nothing of it is computed; a trainer that was its may stay on the GPU, warm, until another run takes its place. */
   readonly held?: HeldStage | undefined;
   /** What becomes of the model, where it may be promoted. */
   readonly promotion?: PromotionState;
