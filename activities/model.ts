@@ -1,6 +1,6 @@
 /** The activities of a model worker: what runs in its trainer. */
 import type { PartInput, Predictions, TrainStepsInput } from '../contract/stages.ts';
-import { dropEnded } from './drop-ended.ts';
+import { openDropEnded } from './drop-ended.ts';
 import { durableIn } from './durable.ts';
 import { handBack } from './hand-back.ts';
 import { eachPart } from './part-pages.ts';
@@ -13,12 +13,13 @@ import { trainSteps } from './train-steps.ts';
 
 export function modelActivities(services: ModelServices) {
   const durable = durableIn(services.scratch);
+  const dropEnded = openDropEnded(services);
   return {
     resolveNumerics: (input: ResolveNumericsInput) =>
       durable((step) => resolveNumerics(services, input, step)),
     trainSteps: (input: TrainStepsInput) =>
       durable(async (step) => {
-        await dropEnded(services, input.inputs.run, runningWorkflows, step);
+        await dropEnded(input.inputs.run, runningWorkflows, step);
         return trainSteps(services, input, step);
       }),
     handBack: (input: TrainStepsInput) => durable(() => handBack(services, input)),

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dropEnded } from '../../activities/drop-ended.ts';
+import { openDropEnded } from '../../activities/drop-ended.ts';
 import { openUploads } from '../../activities/uploads.ts';
 import { runNameKey } from '../../contract/keys.ts';
 import { runNameSchema } from '../../contract/manifests.ts';
@@ -35,10 +35,9 @@ async function openWorker() {
   };
   const ended = await held('run-ended');
   const going = await held('run-going');
+  const dropEnded = openDropEnded({ store, uploads });
   const segmentBegins = (run: string, running: () => AsyncIterable<string>): Promise<void> =>
-    new MockActivityEnvironment().run(() =>
-      dropEnded({ store, uploads }, run, running, testStep()),
-    );
+    new MockActivityEnvironment().run(() => dropEnded(run, running, testStep()));
   return { uploads, ended, going, segmentBegins };
 }
 
@@ -50,9 +49,22 @@ async function* running(): AsyncGenerator<string> {
 test('a state of a run that has ended leaves the disk when another one trains, others stay', async () => {
   const { uploads, ended, going, segmentBegins } = await openWorker();
   await segmentBegins('run-another', running);
+  await segmentBegins('run-another', running);
   assert.deepEqual(uploads.holding(), ['run-going']);
   while (await stat(ended).catch(() => undefined)) await sleep(10);
   assert.ok(await stat(going));
+});
+
+test('a run that one look does not find, between two of its executions, keeps its states', async () => {
+  const { uploads, segmentBegins } = await openWorker();
+  async function* between(): AsyncGenerator<string> {
+    yield 'just-begun';
+  }
+  uploads.drop('run-ended');
+  await segmentBegins('run-another', between);
+  await segmentBegins('run-another', running);
+  await segmentBegins('run-another', between);
+  assert.deepEqual(uploads.holding(), ['run-going']);
 });
 
 test('where Temporal can not say what is under way, nothing is thrown away', async () => {
