@@ -56,7 +56,7 @@ export function openPlainView(): (snapshot: RunSnapshot) => string[] {
       pausedSaid = paused;
     }
     const held = progress?.held;
-    if (held && held.at !== heldSaid) yield* heldLines(held);
+    if (held && held.at !== heldSaid) yield* heldLines(held, progress.training);
     heldSaid = held?.at;
     const promotion = progress?.promotion;
     if (promotion && promotion.status !== promotionSaid) {

@@ -1,6 +1,6 @@
 /** A run as a terminal shows it: a line a stage, and what training is at. Pure. */
 import { stoppedSentence } from '../../contract/progress.ts';
-import type { HeldStage, StageProgress } from '../../contract/progress.ts';
+import type { HeldStage, StageProgress, TrainingProgress } from '../../contract/progress.ts';
 import { promotionSentence, ruleLine } from '../../contract/promotion.ts';
 import type { PromotionState } from '../../contract/promotion.ts';
 import type { Colors } from '../cli.ts';
@@ -25,7 +25,7 @@ export function runLines(snapshot: RunSnapshot, colors: Colors): string[] {
   if (stopped && !progress.result) lines.push(stoppedSentence(progress.training.steps, stopped));
   if (progress?.promotion && !progress.result) lines.push(...promotionLines(progress.promotion));
   if (progress?.paused) lines.push(colors.yellow(pausedSentence(snapshot)));
-  if (progress?.held) lines.push(...heldLines(progress.held).map(colors.red));
+  if (progress?.held) lines.push(...heldLines(progress.held, progress.training).map(colors.red));
   if (!progress && awaySince === undefined) {
     lines.push(colors.dim('waiting for a worker to take the run up'));
   }
@@ -70,10 +70,19 @@ export function pausedSentence({ progress, activities }: RunSnapshot, run?: stri
 }
 
 /** What has broken, and what to do. */
-export function heldLines({ stage, at, message }: HeldStage): string[] {
+export function heldLines(
+  { stage, at, message }: HeldStage,
+  training: TrainingProgress | undefined,
+): string[] {
+  const goesOn = stage === 'train' && training && !training.stopped;
   return [
     `held since ${clock(at)}: the stage ${stage} has failed: ${message}`,
     'mend what is wrong, then `npx nightshift retry` tries it again; or cancel the run',
+    ...(goesOn
+      ? [
+          'before that, `npx nightshift set <run> learning-rate=..` sets another rate; `npx nightshift stop` finishes by what was trained',
+        ]
+      : []),
   ];
 }
 

@@ -98,6 +98,21 @@ test('a trainer that still loads its state has no speed of its own', () => {
   );
 });
 
+test('a run that is held in training says how it takes another rate, or ends', () => {
+  const held = { stage: 'train', at: ten, message: 'step 401: the loss is NaN' } as const;
+  const linesOf = (training: TrainingProgress | undefined): string[] => {
+    const progress = progressAt('train', {}, { held, ...(training && { training }) });
+    return lines({ at: ten, ...quiet, progress });
+  };
+  assert.match(
+    linesOf(trainingAtStep400).at(-1)!,
+    /^before that, `npx nightshift set <run> learning-rate=\.\.` .+; `npx nightshift stop` finishes by/,
+  );
+  for (const over of [undefined, { ...trainingAtStep400, stopped: 'asked' as const }]) {
+    assert.match(linesOf(over).at(-1)!, /^mend what is wrong, /);
+  }
+});
+
 test('a paused run says what is stored, and has no speed and no time to go', () => {
   const paused = (
     change: Partial<TrainingProgress>,
