@@ -9,7 +9,7 @@ import { openProgress } from './progress.ts';
 
 const stages: readonly StageName[] = ['configure', 'ingest', 'split', 'shards'];
 
-/** Takes a dataset in, splits it and writes its base shards. `input`: as of `trainingPipeline`. */
+/** Takes a dataset in, splits it and writes its base shards. `input`: as of `trainingPipeline`; what it says of webhook, promotion and budget does nothing here, and a failure leaves no page. */
 export async function prepareDataset(input?: unknown): Promise<PreparedDataset> {
   const progress = openProgress(workflowInfo().firstExecutionRunId, undefined, stages);
   const hold = openHold(progress);
