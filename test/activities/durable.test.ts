@@ -138,8 +138,8 @@ test('what a step last reported goes with its failure, after the details of its 
   const endAfterReport = async (reason: 'CANCELLED' | 'WORKER_SHUTDOWN' | undefined) => {
     const environment = new MockActivityEnvironment();
     const step = environment.run(() =>
-      durable(async ({ report }) => {
-        report({ step: 5 });
+      durable(async (own) => {
+        own.report({ step: 5 });
         if (reason) environment.cancel(reason);
         throw new NightshiftError('ShardsMissing', 'not whole', { details: { epoch: 2 } });
       }),

@@ -8,7 +8,9 @@ import { startTestTemporal } from '../support/servers.ts';
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 
 const warnings: string[] = [];
-Runtime.install({ logger: new DefaultLogger('WARN', ({ message }) => void warnings.push(message)) });
+Runtime.install({
+  logger: new DefaultLogger('WARN', ({ message }) => void warnings.push(message)),
+});
 
 test('search attributes are made once, by whichever of several workers is first', async (t) => {
   const temporal = await startTestTemporal();

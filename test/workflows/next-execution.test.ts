@@ -148,7 +148,7 @@ test('what the next execution is told before all else is taken as by the one bef
   const { histories } = await harness.run({ trainSteps }, long);
   const goesOn = histories[0]!.events!.at(-1)!.workflowExecutionContinuedAsNewEventAttributes!;
   const args = goesOn.input!.payloads!.map(
-    ({ data }) => JSON.parse(new TextDecoder().decode(data!)) as unknown,
+    ({ data }) => JSON.parse(new TextDecoder().decode(data)) as unknown,
   );
   await harness.run({ trainSteps }, long, async () => {
     const startWorkflowOperation = new WithStartWorkflowOperation('trainingPipeline', {
