@@ -137,14 +137,14 @@ test('a cancelled step is told to the workflow as the SDK does', async () => {
 test('what a step last reported goes with its failure, after the details of its own, and with its interruption', async () => {
   const endAfterReport = async (reason: 'CANCELLED' | 'WORKER_SHUTDOWN' | undefined) => {
     const environment = new MockActivityEnvironment();
-    const step = environment.run(() =>
-      durable(async (own) => {
-        own.report({ step: 5 });
+    const failed = environment.run(() =>
+      durable(async (step) => {
+        step.report({ step: 5 });
         if (reason) environment.cancel(reason);
         throw new NightshiftError('ShardsMissing', 'not whole', { details: { epoch: 2 } });
       }),
     );
-    const failure: unknown = await step.catch((error: unknown) => error);
+    const failure: unknown = await failed.catch((error: unknown) => error);
     return (failure as ApplicationFailure | CancelledFailure).details;
   };
   assert.deepEqual(await endAfterReport(undefined), [{ epoch: 2 }, { step: 5 }]);

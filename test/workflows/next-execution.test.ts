@@ -5,6 +5,7 @@ import { isCancellation } from '@temporalio/workflow';
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { WebhookCall } from '../../activities/call-webhook.ts';
 import { durable } from '../../activities/durable.ts';
 import { NightshiftError } from '../../contract/failures.ts';
@@ -16,6 +17,7 @@ import { runsOf } from '../../cli/runs.ts';
 import {
   extendEpochsUpdate,
   pauseUpdate,
+  progressQuery,
   resumeUpdate,
   setLearningRateUpdate,
 } from '../../workflows/messages.ts';
@@ -146,7 +148,7 @@ test('pauses and rates are taken in any of its executions, and hold in the next'
 test('what the next execution is told before all else is taken as by the one before', async () => {
   const trainSteps: Activities['trainSteps'] = async (input) => segmentTo(input);
   const { histories } = await harness.run({ trainSteps }, long);
-  const goesOn = histories[0]!.events!.at(-1)!.workflowExecutionContinuedAsNewEventAttributes!;
+  const goesOn = histories[1]!.events!.at(-1)!.workflowExecutionContinuedAsNewEventAttributes!;
   const args = goesOn.input!.payloads!.map(
     ({ data }) => JSON.parse(new TextDecoder().decode(data)) as unknown,
   );
@@ -222,6 +224,7 @@ test('nor while a state may lie beyond the milestone, where a pause has interrup
             step.report('training');
             return step.signal.aborted;
           });
+          await sleep(300);
           throw new Error('stopped');
         }),
     },
@@ -230,8 +233,11 @@ test('nor while a state may lie beyond the milestone, where a pause has interrup
       const latest = harness.client.workflow.getHandle(workflowId);
       for (let toStep = 3; toStep <= 3 * epochs; toStep += 3) {
         await until(() => pausesAt === toStep);
-        await latest.executeUpdate(pauseUpdate);
+        // It is told to go on again before it has handed back.
+        const paused = latest.executeUpdate(pauseUpdate);
+        await until(async () => (await latest.query(progressQuery)).paused === true);
         await latest.executeUpdate(resumeUpdate);
+        await paused;
       }
     },
   );
