@@ -3,8 +3,6 @@
  * save and restore, and the session that holds its state. A step is one session call.
  */
 import { createHash } from 'node:crypto';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import type { Config } from '../contract/config.ts';
 import type { Conventions } from '../contract/weights.ts';
 import { Graph } from './graph/graph.ts';
@@ -35,6 +33,7 @@ import {
 import type { Variable } from './graph/variables.ts';
 import { drawMixing } from '../data/mixing.ts';
 import type { MixingSettings } from '../data/mixing.ts';
+import { collectGarbage } from './collect-garbage.ts';
 import { layersOn } from './layers.ts';
 import type { Folded, Layers, LayerSettings, NetworkVariable, NetworkVariables } from './layers.ts';
 import { mixingInputs } from './mixed.ts';
@@ -388,16 +387,4 @@ function digestOfGraph({ nodes }: Graph): string {
 /** 32 bits of a name: the second half of its variable's random key. */
 function hashName(name: string): number {
   return createHash('sha256').update(name).digest().readInt32LE(0);
-}
-
-/**
- * Building leaves 100 MB behind that would stay while the program is open: a step makes too little
- * in JavaScript to have it collected.
- */
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  collect();
-  // Gives back the pages that the first one emptied.
-  collect();
 }

@@ -85,6 +85,8 @@ for (const [name, record] of Object.entries(recordings)) {
   if (asked.length > 0 && !asked.includes(name)) continue;
   const { history } = await record(opened);
   const path = new URL(`../histories/${name}.json`, import.meta.url);
-  await writeFile(path, `${historyToJSON(history)}\n`);
+  // Stack traces have the paths of the machine.
+  const text = historyToJSON(history).replaceAll(process.cwd(), '/nightshift');
+  await writeFile(path, `${text}\n`);
 }
 await opened.stop();
